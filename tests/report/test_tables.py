@@ -1,0 +1,123 @@
+import base64
+import io
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from thalutils.report.tables import show
+
+HOSTILE = '<script>alert("x")</script>'
+SCRIPT = Path(__file__).parents[2] / "book" / "_static" / "tables.js"
+CHROMIUM = shutil.which("chromium")
+
+
+class Cells(HTMLParser):
+    """Collects each cell's tag, attributes and text, row by row."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.rows = []
+        self.open = False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "tr":
+            self.rows.append([])
+        self.open = tag in ("td", "th") or (self.open and tag == "span")
+        if tag in ("td", "th"):
+            self.rows[-1].append([tag, dict(attrs), ""])
+
+    def handle_endtag(self, tag):
+        self.open = self.open and tag not in ("td", "th")
+
+    def handle_data(self, data):
+        if self.open:
+            self.rows[-1][-1][2] += data
+
+
+def frame():
+    return pd.DataFrame(
+        {
+            "method": ["FIRST", HOSTILE, "DBSegment"],
+            "volume": [14.123456789012345, -9.5, np.nan],
+            "n": [50, 3, 121],
+            "p": [0.00004, 0.5, np.inf],
+        }
+    )
+
+
+def column(html, index):
+    return [row[index] for row in Cells(html).rows[1:]]
+
+
+def test_cells_read_as_numbers_with_units_digits_and_a_dash_for_the_missing():
+    html = show(frame(), caption="T", units={"volume": "mL"}, digits={"p": 3}).data
+    head = Cells(html).rows[0]
+    assert [cell[2] for cell in head] == ["method", "volume (mL)", "n", "p"]
+    assert all(cell[1]["scope"] == "col" for cell in head)
+    assert [cell[2] for cell in column(html, 1)] == ["14.1", "−9.5", "–"]
+    assert [cell[2] for cell in column(html, 2)] == ["50", "3", "121"]
+    assert [cell[2] for cell in column(html, 3)] == ["<0.001", "0.500", "∞"]
+    assert column(html, 1)[2][1]["title"] == "missing"
+
+
+def test_numbers_carry_their_full_value_for_sorting_and_stand_to_the_right():
+    cells = column(show(frame(), caption="T").data, 1)
+    assert float(cells[0][1]["data-value"]) == 14.123456789012345
+    assert cells[0][1]["class"] == "thal-number"
+    assert column(show(frame(), caption="T").data, 3)[2][1]["data-value"] == "Infinity"
+    assert "class" not in column(show(frame(), caption="T").data, 0)[0][1]
+
+
+def test_nothing_of_the_frame_becomes_markup():
+    data = frame().rename(columns={"method": '<b>"m"</b>'})
+    html = show(data, caption=HOSTILE, units={"n": HOSTILE}, name=HOSTILE).data
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert column(html, 0)[1][2] == HOSTILE
+
+
+def test_the_saved_table_is_the_frame():
+    html = show(frame(), caption="Table 1: volumes").data
+    name, encoded = re.search(r'download="([^"]+)" href="data:[^,"]+;base64,([^"]+)"', html).groups()
+    assert name == "table-1-volumes.tsv"
+    saved = pd.read_csv(io.BytesIO(base64.b64decode(encoded)), sep="\t")
+    pd.testing.assert_frame_equal(saved, frame(), check_exact=True, check_dtype=False)
+
+
+def test_an_index_with_a_meaning_becomes_row_headers_and_row_numbers_do_not():
+    named = show(frame().set_index("method"), caption="T").data
+    assert column(named, 0)[0] == ["th", {"scope": "row"}, "FIRST"]
+    filtered = show(frame()[frame()["n"] > 10], caption="T").data
+    assert [cell[2] for cell in Cells(filtered).rows[0]] == ["method", "volume", "n", "p"]
+
+
+def test_whole_numbers_with_gaps_keep_no_decimals():
+    html = show(pd.DataFrame({"n": [34.0, np.nan]}), caption="T").data
+    assert column(html, 0)[0][2] == "34"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_a_click_sorts_numbers_by_value_and_leaves_the_missing_last(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<!doctype html><body>{show(frame(), caption='T').data}"
+        f"<script>{SCRIPT.read_text()}</script>"
+        "<script>document.querySelectorAll('thead button')[1].click()</script>"
+    )
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    dom = subprocess.run(
+        [*command, f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert [cell[2] for cell in column(dom, 1)] == ["−9.5", "14.1", "–"]
+    assert Cells(dom).rows[0][1][1]["aria-sort"] == "ascending"

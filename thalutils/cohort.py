@@ -1,0 +1,325 @@
+"""What a cohort is: its YAML, its people and visits, where its scans lie and its results go."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from thalutils import tables
+from thalutils.errors import CohortError, TableError
+from thalutils.files import project_root
+
+NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,40}$")
+LARGEST_YAML_BYTES = 200_000
+CONTRASTS = ("PDw", "T1w", "MTw")
+
+
+class Phantom(BaseModel):
+    """How the simulated scans of a cohort are made; the meaning of each value is in simulate/phantom.py."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    participants: int = Field(5, ge=1, le=9999)
+    visits: int = Field(2, ge=1, le=9)
+    seed: int = Field(1, ge=0)
+    anatomy: str = "auto"
+    structural_mm: float = Field(1.0, ge=0.4, le=4)
+    mpm_mm: float = Field(1.6, ge=0.4, le=4)
+    supersampling: int = Field(2, ge=1, le=6)
+    snr: float = Field(60.0, gt=0)
+    spoiling: Literal["ideal", "imperfect"] = "ideal"
+    movement_mm: float = Field(1.5, ge=0)
+    movement_deg: float = Field(1.5, ge=0)
+
+
+class CohortFile(BaseModel):
+    """The keys a cohort's YAML may have; any other is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    description: str = ""
+    bids: Path
+    phantom: Phantom | None = None
+    references: dict[str, Path] = Field(default_factory=dict)
+    stages: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
+
+    @field_validator("references")
+    @classmethod
+    def _known_references(cls, value: dict[str, Path]) -> dict[str, Path]:
+        unknown = set(value) - {"manual", "truth"}
+        if unknown:
+            raise ValueError(f"a reference is manual or truth, not {', '.join(sorted(unknown))}")
+        return value
+
+
+@dataclass(frozen=True, order=True)
+class Session:
+    """One visit of one person, and where its scans lie.
+
+    Examples
+    --------
+    >>> Session("sub-01", "ses-02", Path("data/phantom/sub-01/ses-02")).key
+    'sub-01_ses-02'
+    """
+
+    participant_id: str
+    session_id: str
+    folder: Path = field(compare=False)
+
+    @property
+    def key(self) -> str:
+        """The visit in one word, as BIDS file names begin."""
+        return f"{self.participant_id}_{self.session_id}"
+
+    def find(self, place: str, *parts: str) -> list[Path]:
+        """List the NIfTI files in `place` (``anat``, ``fmap``) whose names have all of `parts`, in order."""
+        folder = self.folder / place
+        names = sorted(folder.glob("*.nii*")) if folder.is_dir() else []
+        wanted = set(parts)
+        return [name for name in names if wanted <= set(name.name.split(".")[0].split("_"))]
+
+    def image(self, suffix: str) -> Path | None:
+        """Return the visit's one anatomical image of this suffix (``T1w``, ``FLAIR``), or ``None``."""
+        found = self.find("anat", suffix)
+        return found[0] if found else None
+
+    def echoes(self, contrast: str) -> list[Path]:
+        """List the echoes of one multi-parameter-mapping contrast (``PDw``, ``T1w``, ``MTw``)."""
+        found = self.find("anat", "MPM", f"acq-{contrast}")
+        return sorted(found, key=lambda path: _entity_number(path, "echo"))
+
+    def b1_map(self) -> Path | None:
+        """Return the visit's transmit-field map, or ``None``."""
+        found = self.find("fmap", "TB1map")
+        return found[0] if found else None
+
+    def scans(self) -> dict[str, Path]:
+        """Return every scan the study may use, by its place in it (``T1w``, ``MPM-PDw-1``, ``TB1map``)."""
+        places = {suffix: self.image(suffix) for suffix in ("T1w", "FLAIR")}
+        for contrast in CONTRASTS:
+            for path in self.echoes(contrast):
+                places[f"MPM-{contrast}-{_entity_number(path, 'echo')}"] = path
+        places["TB1map"] = self.b1_map()
+        return {place: path for place, path in places.items() if path is not None}
+
+
+def _entity_number(path: Path, entity: str) -> int:
+    found = re.search(rf"_{entity}-(\d+)", path.name)
+    return int(found.group(1)) if found else 0
+
+
+class Cohort:
+    """A cohort: what its YAML says, and where everything of it is.
+
+    Parameters
+    ----------
+    path : Path
+        The YAML file; its name is the cohort's name.
+    root : Path
+        The checkout.
+
+    Raises
+    ------
+    CohortError
+        Where the YAML is absent, broken, or has a key that is not known.
+    """
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path, self.root, self.name = path, root, path.stem
+        if not NAME.match(self.name):
+            raise CohortError(f"{path}: a cohort's name is lower-case letters, digits, - and _.")
+        self.settings = _read_settings(path)
+
+    @classmethod
+    def load(cls, name: str | Path) -> "Cohort":
+        """Load a cohort by its name in ``cohorts/`` or by the path of its YAML."""
+        root = project_root()
+        path = Path(name)
+        if path.suffix not in (".yml", ".yaml"):
+            path = root / "cohorts" / f"{name}.yml"
+        if not path.is_file():
+            known = ", ".join(sorted(file.stem for file in (root / "cohorts").glob("*.yml")))
+            raise CohortError(f"{name}: no such cohort. cohorts/ has {known}.")
+        return cls(path.resolve(), root)
+
+    @property
+    def bids(self) -> Path:
+        """The BIDS dataset."""
+        return self.root / self.settings.bids
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the scans are simulated."""
+        return self.settings.phantom is not None
+
+    @property
+    def results(self) -> Path:
+        """Where the tables go."""
+        return self.root / "build" / "results" / self.name
+
+    @property
+    def derivatives(self) -> Path:
+        """Where the images made from the scans go, laid out as BIDS derivatives."""
+        return self.root / "build" / "derivatives" / self.name
+
+    @property
+    def cache(self) -> Path:
+        """Where results are kept by content, for every cohort."""
+        return self.root / "data" / "cache"
+
+    @property
+    def verdicts(self) -> Path:
+        """The table in which a reviewer enters verdicts; it lives beside the YAML."""
+        return self.path.with_suffix(".verdicts.tsv")
+
+    def reference(self, name: str, session: Session) -> Path | None:
+        """Return a reference label map of one visit (10 left, 49 right thalamus), or ``None``."""
+        folder = self.settings.references.get(name)
+        if folder is None:
+            return None
+        place = self.bids / folder / session.participant_id / session.session_id / "anat"
+        found = sorted(place.glob(f"{session.key}*_desc-thalamus_*.nii.gz"))
+        return found[0] if found else None
+
+    @cached_property
+    def _people(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        source = self.bids / "participants.tsv"
+        if not self.bids.is_dir():
+            raise CohortError(f"{self.bids}: no such folder. Set `bids` in {self.path}.")
+        frame = tables.read_tsv(source)
+        if "participant_id" not in frame:
+            raise TableError(f"{source}: column participant_id is missing.")
+        seen, faults, kept = set(), [], []
+        for row, person in enumerate(frame["participant_id"].astype(str), start=2):
+            reason = _fault(person, seen, self.bids)
+            seen.add(person)
+            if reason:
+                faults.append((person, f"{source.name} line {row}: {reason}"))
+            else:
+                kept.append(row - 2)
+        people = frame.iloc[kept].copy()
+        defaults = {"sex": None, "group": "unknown", "site": None, "in_ground_truth": False}
+        for column, default in defaults.items():
+            if column not in people:
+                people[column] = default
+        people["group"] = people["group"].fillna("unknown")
+        people["in_ground_truth"] = people["in_ground_truth"].map(_truth_value)
+        people = people.sort_values("participant_id")
+        return tables.check("participants", people, source), exclusion_rows("2-1-cohort", faults)
+
+    @property
+    def participants(self) -> pd.DataFrame:
+        """The people, as the contract's table has them, in order; rows at fault are left out."""
+        return self._people[0]
+
+    @property
+    def row_exclusions(self) -> pd.DataFrame:
+        """The rows of participants.tsv that were left out, and why."""
+        return self._people[1]
+
+    def choose(self, participants: str = "all") -> list[str]:
+        """Return the ids that a `participants` parameter names: ``all``, or ids with commas.
+
+        Raises
+        ------
+        CohortError
+            Where an id is not in the cohort.
+        """
+        known = list(self.participants["participant_id"])
+        if participants.strip() in ("all", ""):
+            return known
+        wanted = [name.strip() for name in participants.split(",") if name.strip()]
+        wanted = [name if name.startswith("sub-") else f"sub-{name}" for name in wanted]
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise CohortError(
+                f"{', '.join(unknown)}: not in cohort {self.name}, which has {shorten(known)}."
+            )
+        return [name for name in known if name in wanted]
+
+    def sessions(self, participants: str = "all") -> list[Session]:
+        """List the visits of the chosen people, in order; a person without ``ses-`` folders has one."""
+        visits = []
+        for person in self.choose(participants):
+            folder = self.bids / person
+            inner = sorted(path for path in folder.glob("ses-*") if path.is_dir())
+            if inner:
+                visits += [Session(person, path.name, path) for path in inner]
+            else:
+                visits.append(Session(person, "ses-01", folder))
+        return visits
+
+    def clinical(self) -> pd.DataFrame:
+        """Return the sessions table, gathered from each person's ``_sessions.tsv``."""
+        frames = []
+        for person in self.participants["participant_id"]:
+            path = self.bids / person / f"{person}_sessions.tsv"
+            if path.is_file():
+                frames.append(tables.read_tsv(path).assign(participant_id=person))
+        found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        return tables.check("sessions", found.reindex(columns=list(tables.SCHEMAS["sessions"].columns)))
+
+
+def exclusion_rows(stage: str, faults: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Return exclusions of whole people, one row per (id, reason)."""
+    rows = [
+        {"participant_id": person, "session_id": None, "stage": stage, "method": None, "reason": reason}
+        for person, reason in faults
+    ]
+    return pd.DataFrame(rows, columns=list(tables.SCHEMAS["exclusions"].columns))
+
+
+def shorten(names: list[str], most: int = 8) -> str:
+    """Join names for a message, the middle left out where there are many.
+
+    Examples
+    --------
+    >>> shorten(["a", "b", "c", "d"], most=3)
+    'a, b, ..., d'
+    """
+    if len(names) > most:
+        names = [*names[: most - 1], "...", names[-1]]
+    return ", ".join(names)
+
+
+def _fault(person: str, seen: set[str], bids: Path) -> str | None:
+    if not re.match(tables.PARTICIPANT, person):
+        return f"{person!r} is not a participant id (sub- and then letters and digits). Correct the row."
+    if person in seen:
+        return f"{person} stands here a second time; the first row is used. Remove one."
+    folder = bids / person
+    if not folder.is_dir():
+        return f"{person} has no folder {folder}. Add the scans or remove the row."
+    try:
+        list(folder.iterdir())
+    except OSError as error:
+        return f"{folder} cannot be read ({error.strerror}). Change its permissions."
+    return None
+
+
+def _truth_value(value: Any) -> bool:
+    return str(value).strip().lower() in ("true", "1", "1.0", "yes")
+
+
+def _read_settings(path: Path) -> CohortFile:
+    if path.stat().st_size > LARGEST_YAML_BYTES:
+        raise CohortError(f"{path}: larger than a cohort's YAML can be. Is it another file?")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return CohortFile.model_validate(content or {})
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CohortError(f"{path}: not YAML ({' '.join(str(error).split())}).") from None
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            place = ".".join(map(str, fault["loc"])) or "the file"
+            text = "is not a known key" if fault["type"] == "extra_forbidden" else fault["msg"]
+            faults.append(f"{place}: {text}")
+        raise CohortError(f"{path}: " + "; ".join(faults) + ". See cohorts/template.yml.") from None

@@ -1,0 +1,217 @@
+"""What the commands print: checks, progress and summaries."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from thalutils import book as book_builder
+from thalutils import run as runner
+from thalutils import stages as stage_list
+from thalutils import tables
+from thalutils.cohort import Cohort, shorten
+from thalutils.errors import TableError, UsageError
+from thalutils.files import project_root, read_json
+from thalutils.segmenters.session import tools_table
+from thalutils.stages import Stage
+from thalutils.staleness import reason_stale, state_path
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+out = Console(highlight=False, soft_wrap=True)
+
+
+def check(name: str, stage: str | None, given: list[str]) -> int:
+    """Print the state of a cohort; return the exit code."""
+    cohort = Cohort.load(name)
+    stages = stage_list.load(cohort.root)
+    only = stage_list.find(stages, stage) if stage else None
+    plans = runner.plan(cohort, stages, _parse(given), only)
+    out.print(f"[bold]{cohort.name}[/]: {cohort.settings.title}")
+    _print_scans(cohort)
+    out.print(_table("Tools", ["tool", "available", "version", "reason"], tools_table().fillna("").to_numpy().tolist()))
+    rows = []
+    for plan in plans:
+        last = (read_json(state_path(cohort, plan.stage)) or {}).get("seconds")
+        took = f"{last:.0f} s last time" if last else ""
+        rows.append([plan.stage.name, "runs" if plan.reason else "stands", plan.reason or "", took])
+    out.print(_table("Stages", ["stage", "", "because", "time"], rows))
+    excluded = _exclusions(cohort)
+    if len(excluded):
+        out.print(f"{len(excluded)} exclusions so far:")
+        _print_exclusions(excluded)
+    waiting = sum(bool(plan.reason) for plan in plans)
+    out.print(f"{waiting} of {len(plans)} stages would run: [bold]thalutils run {cohort.name}[/]")
+    return DONE
+
+
+def _print_scans(cohort: Cohort) -> None:
+    if cohort.simulated and not (cohort.bids / "participants.tsv").exists():
+        count = cohort.settings.phantom.participants
+        out.print(f"Its scans are not made yet: {count} people will be simulated on the first run.")
+        return
+    sessions = cohort.sessions()
+    people = {session.participant_id for session in sessions}
+    out.print(f"{len(people)} people, {len(sessions)} visits in {cohort.bids}")
+    missing: dict[str, list[str]] = {}
+    for session in sessions:
+        found = session.scans()
+        for place in ("T1w", "FLAIR", "MPM-PDw-1", "MPM-T1w-1", "MPM-MTw-1", "TB1map"):
+            if place not in found:
+                missing.setdefault(place, []).append(session.key)
+    for place, keys in missing.items():
+        out.print(f"  no {place} in {len(keys)} visits: {shorten(keys)}")
+    for row in cohort.row_exclusions.itertuples():
+        out.print(f"  left out: {row.reason}")
+
+
+def run(
+    name: str, stage: str | None, participants: str, jobs: int | None, force: bool, given: list[str]
+) -> int:
+    """Run what does not stand; return the exit code."""
+    cohort = Cohort.load(name)
+    stages = stage_list.load(cohort.root)
+    only = stage_list.find(stages, stage) if stage else None
+    runner.set_jobs(jobs)
+    values = _parse(given)
+    if only is None:
+        _check_known(cohort, stages, values)
+    runner.plan(cohort, stages, values, only)  # refuses unknown parameters before anything runs
+    if participants != "all" and not cohort.simulated:
+        cohort.choose(participants)
+    results = []
+    with _bars() as bars:
+        for one in [only] if only else stages:
+            results.append(_run_one(cohort, stages, one, participants, force, values, only, results, bars))
+    return _summary(cohort, results, participants)
+
+
+def _run_one(
+    cohort: Cohort, stages: list[Stage], stage: Stage, participants: str, force: bool, values: dict[str, Any],
+    only: Stage | None, results: list[runner.Result], bars: Progress,
+) -> runner.Result:  # fmt: skip
+    broken = {one.stage.name for one in results if one.state in ("failed", "skipped")}
+    if broken & set(stage.after):
+        return runner.Result(stage, "skipped", f"it reads {', '.join(sorted(broken & set(stage.after)))}.")
+    plan = runner.plan(cohort, stages, values, only)
+    plan = next(one for one in plan if one.stage == stage)
+    if participants != "all" and not stage.slices:
+        return runner.Result(stage, "unchanged", "works on everyone at once; left for a run over all.")
+    if participants == "all" and not plan.reason and not force:
+        return runner.Result(stage, "unchanged", "its results stand.")
+    bar = bars.add_task(stage.name, total=None, what=plan.reason or "")
+
+    def tell(found: list) -> None:
+        label, done, total, what = found
+        bars.update(bar, completed=done, total=total or None, what=f"{label} {what}" if label != stage.name else what)
+
+    if participants == "all":
+        result = runner.execute(cohort, stage, plan.parameters, tell=tell)
+    else:
+        result = runner.execute_slice(cohort, stage, plan.parameters, participants, tell=tell)
+    mark = "[green]done[/]" if result.state == "done" else "[red]failed[/]"
+    bars.remove_task(bar)
+    bars.console.print(f"{mark} {stage.name} ({result.seconds:.0f} s)")
+    return result
+
+
+def _summary(cohort: Cohort, results: list[runner.Result], participants: str) -> int:
+    counts = {state: [one for one in results if one.state == state] for state in ("done", "unchanged", "failed", "skipped")}
+    out.print(", ".join(f"{len(found)} {state}" for state, found in counts.items() if found) + ".")
+    for one in counts["failed"] + counts["skipped"]:
+        out.print(f"[red]{one.state}[/] {one.stage.name}: ", end="")
+        out.print(one.why, markup=False)
+    excluded = _exclusions(cohort)
+    if len(excluded):
+        out.print(f"{len(excluded)} exclusions (listed on the book's page 2.1):")
+        _print_exclusions(excluded)
+    return FAILED if counts["failed"] or counts["skipped"] else DONE
+
+
+def _exclusions(cohort: Cohort) -> Any:
+    try:
+        return tables.read(cohort.results / "exclusions.tsv")
+    except TableError:
+        return tables.empty("exclusions")
+
+
+def _print_exclusions(excluded: Any, most: int = 20) -> None:
+    for row in excluded.head(most).fillna("").itertuples():
+        where = " ".join(part for part in (row.participant_id, row.session_id, row.method) if part)
+        out.print(f"  {row.stage}: {where}: {row.reason}", markup=False)
+    if len(excluded) > most:
+        out.print(f"  and {len(excluded) - most} more in build/results")
+
+
+def book(names: list[str]) -> int:
+    """Build the book of some cohorts; return the exit code."""
+    cohorts = [Cohort.load(name) for name in names]
+    stages = stage_list.load(cohorts[0].root)
+    stale = []
+    for cohort in cohorts:
+        for stage in stages:
+            parameters = stage_list.settle(cohort.root, stage, cohort, _last_given(cohort, stage))
+            reason = reason_stale(cohort, stage, parameters)
+            if reason:
+                stale.append(f"{cohort.name}/{stage.name}: {reason}")
+    if stale:
+        out.print("[red]The book is not built, since these pages do not stand:[/]")
+        for line in stale:
+            out.print(f"  {line}", markup=False)
+        out.print(f"Run first: thalutils run {' '.join(names)}")
+        return FAILED
+    page = book_builder.build(cohorts, stages, out.print)
+    out.print(f"[green]done[/] {page}")
+    return DONE
+
+
+def _last_given(cohort: Cohort, stage: Stage) -> dict[str, Any]:
+    """Return the parameters of the stage's last run that are still known, so that -p does not make it stale."""
+    before = ((read_json(state_path(cohort, stage)) or {}).get("key") or {}).get("parameters", {})
+    known = stage_list.parameters(cohort.root, stage)
+    return {name: value for name, value in before.items() if name in known and name not in ("cohort", "participants")}
+
+
+def stages() -> int:
+    """Print the stages and their parameters; return the exit code."""
+    root = project_root()
+    for stage in stage_list.load(root):
+        after = f" after {', '.join(stage.after)}" if stage.after else ""
+        out.print(f"[bold]{stage.name}[/]  {stage.title}{after}")
+        for parameter in stage_list.parameters(root, stage).values():
+            if parameter.name not in ("cohort", "participants"):
+                out.print(f"    {parameter.name}: {parameter.kind.__name__} = {parameter.default!r}  {parameter.help}", markup=False)
+    return DONE
+
+
+def _check_known(cohort: Cohort, stages: list[Stage], values: dict[str, Any]) -> None:
+    known = {name for stage in stages for name in stage_list.parameters(cohort.root, stage)}
+    unknown = [name for name in values if name not in known - {"cohort", "participants"}]
+    if unknown:
+        raise UsageError(f"-p: no stage has a parameter {', '.join(unknown)}; see `thalutils stages`.")
+
+
+def _parse(given: list[str]) -> dict[str, str]:
+    values = {}
+    for text in given:
+        name, mark, value = text.partition("=")
+        if not mark or not name:
+            raise UsageError(f"-p {text}: write NAME=VALUE.")
+        values[name] = value
+    return values
+
+
+def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(str, row))
+    return table
+
+
+def _bars() -> Progress:
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TimeElapsedColumn(), TextColumn("{task.fields[what]}"), console=out, transient=True,
+    )  # fmt: skip

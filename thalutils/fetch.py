@@ -1,0 +1,89 @@
+"""Public data that the study reads: from a local folder or from its address, checked by content."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pooch
+
+from thalutils.errors import ImageError
+from thalutils.files import project_root
+
+DATA_VARIABLE = "THALUTILS_DATA"
+CONNECT_TIMEOUT_S = 8
+ADDRESS = "https://github.com/{repository}/raw/{commit}/{path}"
+
+# Files of the collections by path in their repository, with git's blob id: SHA-1 of a short
+# header and the content, by which a download is checked.
+COLLECTIONS: dict[str, dict[str, str]] = {
+    "label_maps": {
+        "repository": "BBillot/SynthSeg",
+        "commit": "66342c1f05e520f3729a6d7ca1042eb7f01b6266",
+        "prefix": "data/training_label_maps/",
+    },
+    "open_ms": {
+        "repository": "muschellij2/open_ms_data",
+        "commit": "65704901f60650824565aa5a4818611aa89716f4",
+        "prefix": "",
+    },
+}
+
+
+def fetch(collection: str, path: str) -> Path:
+    """Return a local copy of one file of a public collection, its content checked.
+
+    A folder named by ``THALUTILS_DATA`` is used first; else the file is downloaded once into
+    ``data/public`` of the checkout.
+
+    Parameters
+    ----------
+    collection : str
+        ``label_maps`` or ``open_ms``.
+    path : str
+        Path inside the collection.
+
+    Raises
+    ------
+    ImageError
+        Where the file can be had from neither, or its content is not the one that is known.
+    """
+    local = os.environ.get(DATA_VARIABLE)
+    if local and (Path(local) / collection / path).is_file():
+        found = Path(local) / collection / path
+        _check(collection, path, found)
+        return found
+    source = COLLECTIONS[collection]
+    url = ADDRESS.format(**source | {"path": source["prefix"] + path})
+    target = project_root() / "data" / "public" / collection / path
+    if not target.exists():
+        downloader = pooch.HTTPDownloader(progressbar=False, timeout=CONNECT_TIMEOUT_S)
+        try:
+            pooch.retrieve(
+                url, known_hash=None, fname=target.name, path=target.parent, downloader=downloader
+            )
+        except Exception as error:  # requests, urllib3 and the operating system each have their own
+            where = f" and is not in {local}" if local else ""
+            raise ImageError(
+                f"{collection}/{path}: cannot be downloaded ({type(error).__name__}){where}. Connect to "
+                f"the network, or put the file from {url} under a folder and name it by {DATA_VARIABLE}."
+            ) from None
+    _check(collection, path, target)
+    return target
+
+
+def _check(collection: str, path: str, found: Path) -> None:
+    expected = _blob_ids(collection).get(COLLECTIONS[collection]["prefix"] + path)
+    content = found.read_bytes()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    if expected is not None and blob != expected:
+        raise ImageError(f"{found}: its content is not the published one. Delete it and run again.")
+
+
+def _blob_ids(collection: str) -> dict[str, str]:
+    lines = (Path(__file__).parent / "data" / f"{collection}.blobs.tsv").read_text().splitlines()[1:]
+    return dict(line.split("\t") for line in lines)
+
+
+def label_map(person: str = "01") -> Path:
+    """Return the whole-head label map of one real person (Billot et al. 2023)."""
+    return fetch("label_maps", f"training_seg_{person}.nii.gz")

@@ -1,0 +1,139 @@
+"""Files at the edge: the project's root, atomic writes, content hashes."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from thalutils.errors import ThalutilsError, UsageError
+
+ROOT_MARKS = ("_toc.yml", "cohorts")
+
+
+def project_root(start: str | Path | None = None) -> Path:
+    """Find the checkout that holds the study: the nearest folder upwards with its table of contents.
+
+    Parameters
+    ----------
+    start : path, optional
+        Where to begin; default the variable ``THALUTILS_ROOT``, else the working directory.
+
+    Raises
+    ------
+    UsageError
+        Where no folder upwards is a checkout.
+    """
+    begin = Path(start or os.environ.get("THALUTILS_ROOT") or Path.cwd()).resolve()
+    for folder in (begin, *begin.parents):
+        if all((folder / mark).exists() for mark in ROOT_MARKS):
+            return folder
+    raise UsageError(
+        f"{begin} is not inside a checkout of the study (no _toc.yml and cohorts/ here or above): "
+        "change into it, or set THALUTILS_ROOT."
+    )
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `target`, which takes its place only when the block succeeds.
+
+    Works for a file and for a folder (make it in the block). A folder that stands at `target`
+    already is replaced.
+
+    Raises
+    ------
+    ThalutilsError
+        Where the disk is full or the folder cannot be written, naming the target.
+    """
+    target = Path(target)
+    scratch = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+        draft = scratch / target.name
+        yield draft
+        if target.is_dir() and not target.is_symlink():
+            target.rename(scratch / "replaced")
+        draft.replace(target)
+    except OSError as error:
+        raise _explain(error, target) from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _explain(error: OSError, target: Path) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ThalutilsError(
+            f"{target}: the disk is full. Free some space and run the same command again; "
+            "what was finished is kept."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ThalutilsError(
+            f"{target}: cannot be written ({error.strerror}). Make the folder writable and run again."
+        )
+    return error
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write `text` as UTF-8 at `target`, whole or not at all."""
+    with atomic_path(target) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_json(target: str | Path, content: Any) -> None:
+    """Write `content` as JSON at `target`, whole or not at all; NaN is refused."""
+    write_text(target, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file; ``None`` where it is absent or was cut short."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def hash_bytes(content: bytes) -> str:
+    """Return the SHA-256 of `content`, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def hash_json(content: Any) -> str:
+    """Return the SHA-256 of `content` as canonical JSON.
+
+    Examples
+    --------
+    >>> hash_json({"a": 1, "b": 2}) == hash_json({"b": 2, "a": 1})
+    True
+    """
+    return hash_bytes(json.dumps(content, sort_keys=True, default=str).encode())
+
+
+def hash_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content; remembered while its size and time stand."""
+    path = Path(path)
+    status = path.stat()
+    return _hash_file(str(path.resolve()), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _hash_file(path: str, size: int, mtime_ns: int) -> str:
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def place(source: str | Path, target: str | Path) -> None:
+    """Put a file that another folder holds at `target` too: a hard link where possible, else a copy."""
+    with atomic_path(target) as draft:
+        try:
+            os.link(source, draft)
+        except OSError:
+            shutil.copy2(source, draft)

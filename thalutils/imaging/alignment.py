@@ -1,0 +1,141 @@
+"""R1 and FLAIR of a visit brought onto its T1w, checked, chosen and rescaled."""
+
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from thalutils.cohort import Session
+from thalutils.errors import ImageError
+from thalutils.files import hash_file, read_json, write_json
+from thalutils.imaging import brain_mask, quality, registration
+from thalutils.imaging.verdicts import verdict
+from thalutils.process import cached, code_hash
+from thalutils.stage import Rows, Task, exclusion, frame, need, usable_scans
+
+STAGE = "2-5-2-coregistration"
+IMAGES = ("R1", "FLAIR")
+R1_STRATEGIES = ("sitk-mi", "sitk-ncc-masked", "ants-rigid")
+FLAIR_STRATEGY = "sitk-mi-rigid"
+ENDINGS = {"R1": "space-T1w_R1map.nii.gz", "FLAIR": "space-T1w_FLAIR.nii.gz"}
+RESCALED = "space-T1w_desc-rescaled_R1map.nii.gz"
+
+
+def pieces(session: Session) -> tuple[str, ...]:
+    """Return which images of a visit are to be registered: those whose scans were acquired."""
+    there = {"R1": bool(session.echoes("PDw")), "FLAIR": session.image("FLAIR") is not None}
+    return tuple(image for image in IMAGES if there[image])
+
+
+def strategies(image: str) -> tuple[str, ...]:
+    """Return the strategies that are tried for an image."""
+    return R1_STRATEGIES if image == "R1" else (FLAIR_STRATEGY,)
+
+
+def align(task: Task) -> Rows:
+    """Register one image of one visit by every strategy, choose, and keep what was chosen.
+
+    Raises
+    ------
+    ImageError
+        Where the visit lacks the image, the T1w or the brain mask.
+    """
+    image = task.what
+    for ending in (ENDINGS[image], *([RESCALED] if image == "R1" else [])):
+        task.derivative(ending).unlink(missing_ok=True)
+    t1w = usable_scans(task.cohort, task.session).get("T1w")
+    if t1w is None:
+        raise ImageError("no usable T1w to bring it onto.")
+    mask = need(task.derivative(brain_mask.ENDING), "brain mask")
+    moving = _moving(task)
+    key = {
+        "t1w": hash_file(t1w), "mask": hash_file(mask), "moving": hash_file(moving), "image": image,
+        "options": {"bins": task.options["bins"], "r1_percentile": task.options["r1_percentile"]},
+        "code": code_hash("thalutils.imaging.registration", "thalutils.imaging.alignment"),
+    }  # fmt: skip
+    made = cached(
+        task.cohort.cache, "registration", key, lambda to: _register_all(task, t1w, mask, moving, to)
+    )
+    rows = _judge(task, read_json(made / "found.json"))
+    chosen = [row["strategy"] for row in rows if row["selected"]]
+    if not chosen:
+        tried = ", ".join(f"{row['strategy']} {row['mutual_information']:.3f}" for row in rows)
+        reason = f"no registration passed its cut-off or its review ({tried} nat)."
+        return {"registration": rows, "exclusions": [exclusion(task, STAGE, reason)]}
+    names = {f"{chosen[0]}.nii.gz": ENDINGS[image]}
+    if image == "R1":
+        names[f"{chosen[0]}_rescaled.nii.gz"] = RESCALED
+    task.keep(made, names)
+    return {"registration": rows}
+
+
+def _moving(task: Task):
+    if task.what == "R1":
+        return need(task.derivative("R1map.nii.gz"), "R1 map")
+    found = usable_scans(task.cohort, task.session).get("FLAIR")
+    if found is None:
+        raise ImageError("no usable FLAIR.")
+    return found
+
+
+def _register_all(task: Task, t1w_path, mask_path, moving_path, folder) -> None:
+    t1w = quality.load(t1w_path)
+    mask = nib.load(mask_path)
+    inside = np.asarray(mask.dataobj) > 0
+    original = nib.load(moving_path)
+    moving = registration.clean_r1(original) if task.what == "R1" else original
+    fixed_values = t1w.get_fdata(dtype=np.float32)
+    found = []
+    for strategy in strategies(task.what):
+        transform = registration.register(t1w, moving, strategy, mask=mask)
+        order = "bspline" if strategy.startswith("sitk") and task.what == "R1" else "linear"
+        moved = registration.resample(moving, t1w, transform, interpolation=order)
+        values = moved.get_fdata(dtype=np.float32)
+        if task.what == "R1":
+            values = np.clip(values, 0, registration.R1_MAX_PER_S)  # splines overshoot at edges
+        moved = nib.Nifti1Image(values, t1w.affine)
+        information = registration.mutual_information(fixed_values, values, inside, bins=task.options["bins"])
+        nib.save(moved, folder / f"{strategy}.nii.gz")
+        if task.what == "R1":
+            rescaled = registration.rescale_r1(moved, mask, percentile=task.options["r1_percentile"])
+            nib.save(rescaled, folder / f"{strategy}_rescaled.nii.gz")
+        found.append(
+            {"strategy": strategy, "mutual_information": information, "transform": transform.tolist()}
+        )
+    write_json(folder / "found.json", found)
+
+
+def _judge(task: Task, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of ``registration``: cut-offs, verdicts, choice and, where known, the error."""
+    image, options = task.what, task.options
+    seen = {
+        one["strategy"]: verdict(task.cohort, task.session, image, one["strategy"]) for one in found
+    }
+    rows = []
+    for one in found:
+        cutoff = options["flair_cutoff" if image == "FLAIR" else "ants_cutoff" if one["strategy"] == "ants-rigid" else "sitk_cutoff"]  # fmt: skip
+        row = task.row(image=image, cutoff=cutoff, verdict=seen[one["strategy"]])
+        row |= {key: one[key] for key in ("strategy", "mutual_information")} | _error(task, one["transform"])
+        rows.append(row)
+    verdicts = {strategy: value for strategy, value in seen.items() if value}
+    fallback = "ants-rigid" if image == "R1" else FLAIR_STRATEGY
+    judged = registration.choose(frame("registration", rows), fallback=fallback, verdicts=verdicts)
+    for row, passed, selected in zip(rows, judged["passed"], judged["selected"], strict=True):
+        row |= {"passed": bool(passed), "selected": bool(selected)}
+    return rows
+
+
+def _error(task: Task, transform: list[list[float]]) -> dict[str, float]:
+    """Return the error at the thalamus against the true movement, where that is known."""
+    session = task.session
+    folder = task.cohort.settings.references.get("truth")
+    labels = task.cohort.reference("truth", session)
+    if folder is None or labels is None:
+        return {}
+    name = "MPM" if task.what == "R1" else task.what
+    place = task.cohort.bids / folder / session.participant_id / session.session_id / "anat"
+    truth = np.loadtxt(place / f"{session.key}_from-T1w_to-{name}_xfm.txt")
+    image = nib.load(labels)
+    points = nib.affines.apply_affine(image.affine, np.argwhere(np.asarray(image.dataobj) > 0))
+    error = registration.displacement_error_mm(np.array(transform), truth, points)
+    return {"error_mm": error.median_mm, "error_max_mm": error.max_mm}

@@ -1,0 +1,136 @@
+"""Whether a scan is fit to be used: read whole, in space, with something in it."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from thalutils.errors import ImageError
+from thalutils.stage import Rows, Task, exclusion
+
+SMALLEST_MM, LARGEST_MM = 0.2, 6.0
+SMALLEST_EXTENT_MM, LARGEST_EXTENT_MM = 60.0, 500.0
+FORM_TOLERANCE_MM = 0.5
+
+
+def load(path: str | Path) -> nib.Nifti1Image:
+    """Read a 3D scan whole and check that it is fit to be used.
+
+    Parameters
+    ----------
+    path : path
+        A NIfTI file.
+
+    Returns
+    -------
+    Nifti1Image
+        With its data in memory as float32.
+
+    Raises
+    ------
+    ImageError
+        Where the file is empty, cut short, not 3D, holds NaN or infinite values or nothing but one
+        value, has no or an implausible voxel size, or two orientations that disagree.
+    """
+    path = Path(path)
+    if not path.is_file() or path.stat().st_size == 0:
+        raise ImageError(f"{path.name}: the file is missing or empty. Copy it again from its source.")
+    try:
+        image = nib.load(path)
+        check_geometry(image, path.name)
+        data = np.asanyarray(image.dataobj).astype(np.float32)
+    except ImageError:
+        raise
+    except Exception as error:  # nibabel, zlib and gzip each have their own for a damaged file
+        raise ImageError(
+            f"{path.name}: cannot be read to its end ({type(error).__name__}). Copy it again from its source."
+        ) from None
+    check_values(data, path.name)
+    return nib.Nifti1Image(data, image.affine, image.header)
+
+
+def check_geometry(image: nib.spatialimages.SpatialImage, name: str) -> None:
+    """Check dimensions, voxel size, units and orientation.
+
+    Raises
+    ------
+    ImageError
+        Naming the image and the fault.
+    """
+    shape = image.shape
+    if len(shape) != 3:
+        raise ImageError(f"{name}: has {len(shape)} dimensions {shape} where 3 are due. Split it into volumes.")
+    size = np.linalg.norm(image.affine[:3, :3], axis=0)
+    extent = size * np.array(shape)
+    if not np.isfinite(image.affine).all() or (size < SMALLEST_MM).any() or (size > LARGEST_MM).any():
+        raise ImageError(
+            f"{name}: voxels of {_by(size)} mm. Its header's size or units are wrong; convert it anew."
+        )
+    if (extent < SMALLEST_EXTENT_MM).any() or (extent > LARGEST_EXTENT_MM).any():
+        raise ImageError(f"{name}: covers {_by(extent)} mm, which is not a head. Check its voxel size.")
+    if isinstance(image, nib.Nifti1Image):
+        units = image.header.get_xyzt_units()[0]
+        if units not in ("mm", "unknown"):
+            raise ImageError(f"{name}: its header gives lengths in {units}. Convert it to millimetres.")
+        _check_forms(image, name)
+
+
+def _check_forms(image: nib.Nifti1Image, name: str) -> None:
+    sform, s_code = image.get_sform(coded=True)
+    qform, q_code = image.get_qform(coded=True)
+    if not s_code and not q_code:
+        raise ImageError(f"{name}: its header has no orientation (sform and qform code 0). Convert it anew.")
+    if s_code and q_code and s_code == q_code:
+        corners = np.array([[0, 0, 0, 1], [*(np.array(image.shape) - 1), 1]], dtype=float)
+        apart = np.abs(corners @ (sform - qform).T).max()
+        if apart > FORM_TOLERANCE_MM:
+            raise ImageError(
+                f"{name}: its sform and qform disagree by {apart:.1f} mm. Decide which is right and set both."
+            )
+
+
+def check_values(data: np.ndarray, name: str) -> None:
+    """Check that values are finite and not all the same.
+
+    Raises
+    ------
+    ImageError
+        Naming the image and the fault.
+    """
+    bad = int(data.size - np.isfinite(data).sum())
+    if bad:
+        raise ImageError(f"{name}: {bad} voxels are NaN or infinite. Replace them, or reconstruct the image anew.")
+    if data.min() == data.max():
+        raise ImageError(f"{name}: every voxel is {data.flat[0]:g}. There is no image in it.")
+
+
+def _by(values: np.ndarray) -> str:
+    return " x ".join(f"{value:.3g}" for value in values)
+
+
+def inspect(task: Task) -> Rows:
+    """Check every scan of a visit; list it in ``scans`` and, where it is not fit, in ``exclusions``."""
+    found = task.session.scans()
+    rows: Rows = {"scans": [], "exclusions": []}
+    if "T1w" not in found:
+        reason = f"{task.session.key} has no T1w in {task.session.folder}/anat. Every stage starts from it."
+        rows["exclusions"].append(exclusion(task, "2-4-acquisition", reason))
+    for name, path in found.items():
+        shape, size, usable = "n/a", "n/a", True
+        try:
+            image = load(path)
+            shape = "x".join(map(str, image.shape))
+            size = "x".join(f"{float(edge):.3g}" for edge in image.header.get_zooms()[:3])
+        except ImageError as error:
+            usable = False
+            rows["exclusions"].append(exclusion(task, "2-4-acquisition", str(error), name))
+        rows["scans"].append(
+            task.row(
+                image=name,
+                file=str(path.relative_to(task.cohort.bids)),
+                shape=shape,
+                voxel_mm=size,
+                usable=usable,
+            )
+        )
+    return rows

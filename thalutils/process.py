@@ -1,0 +1,240 @@
+"""Runs other programs and spreads work over processes; keeps results by content."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import grimp
+
+from thalutils.errors import ThalutilsError, ToolError
+from thalutils.files import atomic_path, hash_bytes, hash_file, hash_json, project_root, read_json, write_json
+
+TAIL_LINES = 12
+POLL_S = 0.5
+PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
+JOBS_VARIABLE = "THALUTILS_JOBS"
+
+
+def run_program(
+    argv: list[str | Path], *, log: Path, timeout_s: float, environment: dict[str, str] | None = None
+) -> str:
+    """Run a program to its end, its output in `log`; return that output.
+
+    The program gets a process group of its own, which is killed when time is up, when this
+    process is interrupted, or when the process that started this one has gone.
+
+    Raises
+    ------
+    ToolError
+        Where the program is absent, fails or runs out of time, with the end of its output.
+    """
+    argv = [str(part) for part in argv]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    variables = os.environ | (environment or {})
+    parent = os.getppid()
+    with log.open("wb") as sink:
+        try:
+            program = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                env=variables, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise ToolError(f"{argv[0]}: cannot be started ({error.strerror}).") from None
+        try:
+            _wait(program, timeout_s, parent)
+        finally:
+            _end_group(program)
+    output = log.read_text(encoding="utf-8", errors="replace")
+    if program.returncode:
+        tail = "\n".join(output.splitlines()[-TAIL_LINES:])
+        raise ToolError(f"{Path(argv[0]).name} ended with code {program.returncode}. Its last words:\n{tail}")
+    return output
+
+
+def _wait(program: subprocess.Popen, timeout_s: float, parent: int) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            program.wait(POLL_S)
+            return
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > deadline:
+                raise ToolError(
+                    f"{Path(program.args[0]).name} was stopped after {timeout_s:.0f} s without an end."
+                ) from None
+            if os.getppid() != parent:
+                _end_group(program)
+                os._exit(1)
+
+
+def _end_group(program: subprocess.Popen) -> None:
+    try:
+        os.killpg(program.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+    program.wait()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item: its value, or the words and kind of its error."""
+
+    item: Any
+    value: Any = None
+    error: str = ""
+    failed: bool = False
+
+
+def parallel_map(
+    function: Callable[..., Any], items: Iterable[Any], *, describe: Callable[[Any], str], label: str
+) -> list[Outcome]:
+    """Apply a module-level `function` to every item, in several processes, and keep going past errors.
+
+    A :class:`~thalutils.errors.ThalutilsError` is the item's own fault and becomes its outcome; any
+    other exception is ours, and its outcome says so. The order of the outcomes is that of the items.
+    The number of processes is ``THALUTILS_JOBS``, else the number of cores.
+    """
+    items = list(items)
+    progress = Progress(label, len(items))
+    jobs = min(job_count(), len(items))
+    if jobs <= 1:
+        outcomes = []
+        for item in items:
+            outcomes.append(_attempt(function, item))
+            progress.step(describe(item))
+        return outcomes
+    outcomes = [None] * len(items)
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _watch_parent, (os.getpid(),)) as pool:
+        places = {pool.submit(_attempt, function, item): place for place, item in enumerate(items)}
+        for future in as_completed(places):
+            place = places[future]
+            try:
+                outcomes[place] = future.result()
+            except BrokenProcessPool:
+                outcomes[place] = Outcome(items[place], error="its process was killed", failed=True)
+            progress.step(describe(items[place]))
+    return outcomes
+
+
+def _attempt(function: Callable[..., Any], item: Any) -> Outcome:
+    try:
+        return Outcome(item, value=function(item))
+    except ThalutilsError as error:
+        return Outcome(item, error=str(error))
+    except Exception:
+        return Outcome(item, error=traceback.format_exc(), failed=True)
+
+
+def _watch_parent(parent: int) -> None:
+    """End this worker when the process that started it has gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(POLL_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def job_count() -> int:
+    """Return how many processes to use: ``THALUTILS_JOBS``, else one a core."""
+    return max(1, int(os.environ.get(JOBS_VARIABLE) or os.cpu_count() or 1))
+
+
+class Progress:
+    """Tells how far a long piece of work is: to the command that waits for it, else to the reader."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self.label, self.total, self.done = label, total, 0
+        self.path = os.environ.get(PROGRESS_VARIABLE)
+        self._tell("")
+
+    def step(self, what: str) -> None:
+        """Count one item as done."""
+        self.done += 1
+        self._tell(what)
+
+    def _tell(self, what: str) -> None:
+        if self.path:
+            try:
+                write_json(self.path, [self.label, self.done, self.total, what])
+            except (OSError, ThalutilsError):
+                self.path = None  # progress is a courtesy: a full disk must not end the work
+        elif what:
+            print(f"\r{self.label}: {self.done} of {self.total} ({what})", end="", file=sys.stderr)
+
+
+def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], None]) -> Path:
+    """Return the folder that holds the result for `key`, made by `make(folder)` if it is not there.
+
+    Parameters
+    ----------
+    cache : Path
+        The folder of all results.
+    step : str
+        What is made, for people who look into the cache.
+    key : dict
+        Everything the result depends on: hashes of inputs, options, versions of tools and code.
+    make : callable
+        Fills an empty folder; what it leaves there is the result.
+    """
+    folder = cache / step / hash_json(key)[:24]
+    if not _whole(folder):
+        with atomic_path(folder) as draft:
+            draft.mkdir()
+            make(draft)
+            sizes = {path.name: path.stat().st_size for path in sorted(draft.iterdir())}
+            write_json(draft / "_made.json", {"key": key, "sizes": sizes})
+    return folder
+
+
+def _whole(folder: Path) -> bool:
+    made = read_json(folder / "_made.json")
+    try:
+        return bool(made) and all(
+            (folder / name).stat().st_size == size for name, size in made["sizes"].items()
+        )
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _imports() -> grimp.ImportGraph:
+    return grimp.build_graph("thalutils", cache_dir=None)
+
+
+def code_modules(*modules: str) -> list[str]:
+    """List `modules` and every module of thalutils that they import, directly or not."""
+    graph = _imports()
+    found = set()
+    for module in modules:
+        found |= {module} | graph.find_upstream_modules(module)
+    return sorted(found)
+
+
+def code_hash(*modules: str) -> str:
+    """Hash the source of `modules` and of all of thalutils that they import."""
+    package = Path(__file__).parent
+    sources = []
+    for module in code_modules(*modules):
+        inner = package.joinpath(*module.split(".")[1:])
+        path = inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py")
+        sources.append((module, hash_file(path)))
+    return hash_bytes(repr(sources).encode())
+
+
+def tool_environment(name: str) -> Path:
+    """Return the folder of a tool's own environment, ``.tools/<name>`` in the checkout."""
+    return project_root() / ".tools" / name

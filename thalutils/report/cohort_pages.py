@@ -1,0 +1,52 @@
+"""What the page of the populations shows, and the tables it keeps."""
+
+import pandas as pd
+from IPython.display import HTML
+
+from thalutils import tables as contract
+from thalutils.cohort import Cohort
+from thalutils.report import figures, plots
+
+STAGE = "2-1-cohort"
+
+
+def write_tables(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Write and return the cohort's people, visits and everything that was left out so far."""
+    people, visits = cohort.participants, cohort.clinical()
+    contract.write("participants", people, cohort.results / "participants.tsv")
+    contract.write("sessions", visits, cohort.results / "sessions.tsv")
+    contract.write_shards(cohort.results, STAGE, contract.ROWS, {"exclusions": cohort.row_exclusions})
+    excluded = contract.merge(cohort.results, "exclusions", list(people["participant_id"]))
+    return people, visits, excluded
+
+
+def flow(people: pd.DataFrame, visits: pd.DataFrame, excluded: pd.DataFrame) -> HTML:
+    """Draw the flow of people through the study."""
+    order = visits.sort_values("session_id").groupby("participant_id").cumcount()
+    counts = [
+        ("People listed", len(people)),
+        ("with a first visit", int((order == 0).sum())),
+        ("with a follow-up", int((order == 1).sum())),
+        ("with a reference mask", int(people["in_ground_truth"].sum())),
+    ]
+    fig = plots.flow(counts, excluded)
+    alt = ", ".join(f"{label}: {count}" for label, count in counts)
+    return figures.figure(fig, caption="Flow of people through the study.", alt=alt, name="flow")
+
+
+def groups(people: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    """Describe the groups at the first visit."""
+    first = visits.sort_values("session_id").drop_duplicates("participant_id")
+    both = people.merge(first, on="participant_id", how="left")
+    return (
+        both.groupby("group")
+        .agg(
+            n=("participant_id", "size"),
+            female=("sex", lambda sex: int((sex == "F").sum())),
+            age_years=("age_years", "mean"),
+            disease_duration_years=("disease_duration_years", "mean"),
+            edss_median=("edss", "median"),
+            sdmt=("sdmt", "mean"),
+        )
+        .reset_index()
+    )

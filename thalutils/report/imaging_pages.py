@@ -1,0 +1,215 @@
+"""What the imaging pages show: pictures, tables and notes, ready to display."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from thalutils.cohort import Cohort, Session
+from thalutils.imaging import alignment, brain_mask, maps
+from thalutils.report import figures, pictures, plots, tables, viewer
+from thalutils.segmenters.session import made
+from thalutils.stage import derivative, usable_scans
+
+RANGES = {"R1map": (0, 1.5), "PDmap": (50, 110), "MTsat": (0, 2.5), "R2starmap": (0, 50)}
+REVIEWED = 3
+
+
+def note(text: str) -> HTML:
+    """Return a sentence where something cannot be shown, and what would make it appear."""
+    return HTML(f'<p class="thal-note">{text}</p>')
+
+
+def first_with(cohort: Cohort, *endings: str) -> Session | None:
+    """Return the first visit that has all of these derivatives."""
+    for session in cohort.sessions():
+        if all(derivative(cohort, session, one).exists() for one in endings):
+            return session
+    return None
+
+
+def scans(cohort: Cohort) -> HTML:
+    """Show one visit's scans in three planes."""
+    for session in cohort.sessions():
+        usable = usable_scans(cohort, session)
+        if "T1w" in usable:
+            names = ("T1w", "FLAIR", "MPM-PDw-1", "MPM-T1w-1", "MPM-MTw-1")
+            images = {name: nib.load(usable[name]) for name in names if name in usable}
+            fig = pictures.scan_sheet(images)
+            caption = f"The scans of {session.key}, each in its own space, before anything is done to them."
+            alt = f"Three planes of each of {', '.join(images)}: a head with its scalp, in grey."
+            return figures.figure(fig, caption=caption, alt=alt, name="scans")
+    return note("No visit has a usable T1w scan: nothing can be shown.")
+
+
+def quantitative_maps(cohort: Cohort) -> HTML:
+    """Show one visit's maps with their units."""
+    session = first_with(cohort, "R1map.nii.gz")
+    if session is None:
+        return note("No visit has the scans of multi-parameter mapping; with them, its maps stand here.")
+    paths = {name: derivative(cohort, session, f"{name}.nii.gz") for name in maps.UNITS}
+    images = {name: nib.load(path) for name, path in paths.items() if path.exists()}
+    fig = pictures.map_sheet(images, maps.UNITS, RANGES)
+    caption = f"Quantitative maps of {session.key}: longitudinal rate R1, proton density PD, magnetisation-transfer saturation and effective transverse rate R2*."
+    return figures.figure(fig, caption=caption, alt="Maps of the head in three planes with colour bars.", name="maps")
+
+
+def map_accuracy(accuracy: pd.DataFrame) -> HTML:
+    """Show each map's bias and scatter per tissue against the truth."""
+    if accuracy.empty:
+        return note("The true maps of this cohort are not known, so their error cannot be shown.")
+    fig = plots.accuracy_bars(accuracy)
+    caption = "Error of each map in voxels that hold one tissue: mean (bias) and standard deviation (precision) over the true mean, averaged over visits."
+    return figures.figure(fig, caption=caption, alt="Bias and spread in percent, per tissue and map.", name="map-accuracy")
+
+
+def map_accuracy_table(accuracy: pd.DataFrame) -> HTML:
+    """Tabulate the same, averaged over visits."""
+    keys = ["map", "tissue"]
+    mean = accuracy.groupby(keys, sort=False)[["n_voxels", "truth_mean", "bias_percent", "sd_percent"]].mean()
+    return tables.show(mean.reset_index(), caption="Error of the maps per tissue, mean over visits.", name="map-accuracy",
+                       units={"bias_percent": "%", "sd_percent": "%"})  # fmt: skip
+
+
+def brain_sheet(cohort: Cohort) -> HTML:
+    """Show the outline of the brain mask on one T1w."""
+    session = first_with(cohort, brain_mask.ENDING)
+    if session is None:
+        return note("No visit has a brain mask.")
+    t1w = nib.load(usable_scans(cohort, session)["T1w"])
+    mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
+    fig = pictures.outline_sheet(t1w, {"brain mask": mask}, centre_on=None)
+    return figures.figure(fig, caption=f"Brain mask of {session.key} on its T1w.", name="brain-mask",
+                          alt="The outline of the brain mask follows the brain's surface in three planes.")  # fmt: skip
+
+
+def review(cohort: Cohort, image: str) -> list[HTML]:
+    """Return review sheets of the chosen registration of the first visits, without any metric."""
+    sheets = []
+    for session in cohort.sessions():
+        moved = derivative(cohort, session, alignment.ENDINGS[image])
+        if moved.exists() and len(sheets) < REVIEWED:
+            fixed = nib.load(usable_scans(cohort, session)["T1w"])
+            mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
+            fig = pictures.review_sheet(fixed, nib.load(moved), mask=mask)
+            caption = f"{image} of {session.key} on its T1w, whose edges are drawn: do they lie on the edges beneath?"
+            sheets.append(figures.figure(fig, caption=caption, name=f"review-{image}-{session.key}",
+                                         alt=f"Nine slices of {image} with the outlines of the T1w on them."))  # fmt: skip
+    return sheets or [note(f"No visit has a registered {image}.")]
+
+
+def registration_plot(registration: pd.DataFrame) -> HTML:
+    """Show mutual information by strategy with its cut-offs, and the error where it is known."""
+    if registration.empty:
+        return note("Nothing was registered: R1 and FLAIR are missing.")
+    fig = plots.registration_points(registration)
+    caption = "Mutual information of T1w and registered image in the brain mask, per strategy, with its cut-off; and, where the true movement is known, the error at the thalamus."
+    return figures.figure(fig, caption=caption, alt="Points per strategy against cut-off lines.", name="registration")
+
+
+def outlines(cohort: Cohort) -> HTML:
+    """Show every tool's mask on one T1w, as the paper's Figure 1 does."""
+    session = _segmented(cohort)
+    if session is None:
+        return note("No mask was made.")
+    shown = _masks(cohort, session)
+    fig = pictures.outline_sheet(_t1w(cohort, session), shown, centre_on=next(iter(shown)))
+    caption = f"Outlines on the T1w of {session.key}: {', '.join(shown)}."
+    return figures.figure(fig, caption=caption, alt="Outlines of the thalamus by each tool in three planes.", name="masks")
+
+
+def mask_viewer(cohort: Cohort) -> HTML:
+    """Return the interactive view of one visit's masks."""
+    session = _segmented(cohort)
+    if session is None:
+        return note("No mask was made.")
+    masks = _masks(cohort, session)
+    return viewer.viewer(
+        _t1w(cohort, session), masks, title=f"Masks of {session.key}", margin_mm=15.0,
+        alt=f"The thalamus of {session.key} in three planes with the masks of {', '.join(masks)}.",
+        caption="Scroll through the planes, and switch each mask on and off.",
+    )  # fmt: skip
+
+
+def volume_viewer(cohort: Cohort, image: str, mask: str, title: str) -> HTML:
+    """Return the interactive view of one derivative with one mask on it, of the first visit that has both."""
+    session = first_with(cohort, image, mask)
+    if session is None:
+        return note(f"No visit has {title}.")
+    shown = nib.load(derivative(cohort, session, image))
+    outline = nib.load(derivative(cohort, session, mask))
+    return viewer.viewer(shown, {"brain mask": outline}, title=f"{title} of {session.key}", margin_mm=2.0,
+                         alt=f"{title} of {session.key} in three planes.")  # fmt: skip
+
+
+def _segmented(cohort: Cohort) -> Session | None:
+    """Return the visit with most masks, the first among equals."""
+    counts = {session: len(made(cohort, session)) for session in cohort.sessions()}
+    best = max(counts, key=lambda session: counts[session], default=None)
+    return best if best is not None and counts[best] else None
+
+
+def _masks(cohort: Cohort, session: Session) -> dict[str, nib.Nifti1Image]:
+    """Return a visit's masks by single tools, and its references."""
+    found = {name: path for name, path in made(cohort, session).items() if name.count("-") <= 1}
+    for name in ("manual", "truth"):
+        path = cohort.reference(name, session)
+        if path is not None:
+            found[name] = path
+    return {name: _binary(path) for name, path in found.items()}
+
+
+def _binary(path: Path) -> nib.Nifti1Image:
+    image = nib.load(path)
+    return nib.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)
+
+
+def _t1w(cohort: Cohort, session: Session) -> nib.Nifti1Image:
+    return nib.load(usable_scans(cohort, session)["T1w"])
+
+
+
+
+def brain_viewer(cohort: Cohort) -> HTML:
+    """Return the interactive view of one visit's T1w with its brain mask."""
+    session = first_with(cohort, brain_mask.ENDING)
+    if session is None:
+        return note("No visit has a brain mask.")
+    mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
+    return viewer.viewer(_t1w(cohort, session), {"brain mask": mask}, title=f"Brain mask of {session.key}",
+                         margin_mm=5.0, alt=f"The T1w of {session.key} with its brain mask in three planes.")  # fmt: skip
+
+
+def rescaled_viewer(cohort: Cohort) -> HTML:
+    """Return the interactive view of one visit's rescaled R1 with its brain mask."""
+    return volume_viewer(cohort, alignment.RESCALED, brain_mask.ENDING, "Rescaled R1 on the T1w's grid")
+
+
+def scan_counts(found: pd.DataFrame) -> pd.DataFrame:
+    """Count the scans of each kind: acquired and usable, and their voxel sizes."""
+    kinds = found.assign(kind=found["image"].str.replace(r"-\d+$", "", regex=True))
+    grouped = kinds.groupby("kind", sort=False)
+    return grouped.agg(
+        scans=("file", "size"),
+        usable=("usable", "sum"),
+        visits=("session_id", lambda column: len(kinds.loc[column.index].groupby(["participant_id", "session_id"]))),
+        voxel_mm=("voxel_mm", lambda sizes: ", ".join(sorted(set(sizes.dropna())))),
+    ).reset_index()
+
+
+def exclusions(found: pd.DataFrame, stage: str | None = None) -> HTML:
+    """Tabulate what was left out, by one stage or by all."""
+    mine = found if stage is None else found[found["stage"] == stage]
+    if mine.empty:
+        return note("Nothing was left out." if stage is None else "This stage left nothing out.")
+    return tables.show(mine, caption="What was left out, and why.", name="exclusions")
+
+
+def envelope(found: pd.DataFrame) -> HTML:
+    """Tabulate how far an envelope drew the masks made with it."""
+    if found.empty:
+        return note("No visit has a deep-grey label and an envelope.")
+    return tables.show(found, caption="Deep-grey label cut by an envelope: what is left, and how much of its surface the envelope drew.", name="envelope",
+                       units={"dgm_ml": "mL", "volume_ml": "mL"})  # fmt: skip

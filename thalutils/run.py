@@ -1,0 +1,216 @@
+"""Executes stage notebooks: strict parameters, atomic output, provenance, nothing run twice."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from thalutils import stages as stage_list
+from thalutils.cohort import Cohort
+from thalutils.errors import ThalutilsError
+from thalutils.files import atomic_path, hash_json, read_json, write_json
+from thalutils.process import JOBS_VARIABLE, PROGRESS_VARIABLE
+from thalutils.stages import Stage
+from thalutils.staleness import executed_path, key, outputs, provenance, reason_stale, state_path
+
+KERNEL = "python3"
+POLL_S = 0.3
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one stage: ``done``, ``unchanged``, ``failed`` or ``skipped``, and why."""
+
+    stage: Stage
+    state: str
+    why: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One stage to consider: its settled parameters, and why it must run if it must."""
+
+    stage: Stage
+    parameters: dict[str, Any]
+    reason: str | None
+
+
+def plan(
+    cohort: Cohort, stages: list[Stage], given: dict[str, Any] | None = None, only: Stage | None = None
+) -> list[Plan]:
+    """Settle every stage's parameters and say which must run.
+
+    Raises
+    ------
+    UsageError
+        Where a parameter is unknown or of another type: before anything runs.
+    """
+    stage_list.check_settings(cohort.root, stages, cohort)
+    plans = []
+    for stage in stages:
+        mine = given if given and (only is None or stage == only) else {}
+        parameters = stage_list.settle(cohort.root, stage, cohort, _mine(cohort, stage, mine, only))
+        plans.append(Plan(stage, parameters, reason_stale(cohort, stage, parameters)))
+    return [one for one in plans if only is None or one.stage == only]
+
+
+def _mine(cohort: Cohort, stage: Stage, given: dict[str, Any] | None, only: Stage | None) -> dict[str, Any]:
+    """Without a chosen stage, a given parameter goes to every stage that has it."""
+    if not given or only is not None:
+        return given or {}
+    known = stage_list.parameters(cohort.root, stage)
+    return {name: value for name, value in given.items() if name in known}
+
+
+def execute(
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], *, tell: Callable[[list], None] = lambda _: None
+) -> Result:
+    """Execute one stage's notebook over all participants and keep its page, tables and state.
+
+    Parameters
+    ----------
+    cohort, stage, parameters
+        What to run; `parameters` as :func:`plan` settled them.
+    tell : callable
+        Told how far the stage is, as ``[label, done, total, what]``.
+    """
+    began = time.monotonic()
+    state_path(cohort, stage).unlink(missing_ok=True)
+    error = _run_notebook(cohort, stage, parameters, executed_path(cohort, stage), tell)
+    seconds = time.monotonic() - began
+    if error:
+        return Result(stage, "failed", error, seconds)
+    made = outputs(cohort, stage)
+    state = {
+        "key": key(cohort, stage, parameters),
+        "outputs": made,
+        "outputs_hash": hash_json(made),
+        "seconds": round(seconds, 1),
+    }
+    _sign(executed_path(cohort, stage), cohort, stage, state)
+    write_json(state_path(cohort, stage), state)
+    return Result(stage, "done", seconds=seconds)
+
+
+def execute_slice(
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], participants: str, *,
+    tell: Callable[[list], None] = lambda _: None,
+) -> Result:  # fmt: skip
+    """Execute one stage for some participants: their shards are made, the stage's page is not."""
+    began = time.monotonic()
+    target = executed_path(cohort, stage).parent / "slices" / f"{stage.name}_{participants.replace(',', '_')[:80]}.ipynb"
+    error = _run_notebook(cohort, stage, parameters | {"participants": participants}, target, tell)
+    return Result(stage, "failed" if error else "done", error or "", time.monotonic() - began)
+
+
+def _run_notebook(
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], target: Path, tell: Callable[[list], None]
+) -> str | None:
+    """Execute a notebook to `target`, whole or not at all; return its error, or ``None``."""
+    failed = target.parent / "failed" / target.name
+    failed.unlink(missing_ok=True)
+    try:
+        with atomic_path(target) as draft, _environment(cohort), _progress(cohort, tell):
+            try:
+                papermill.execute_notebook(
+                    str(stage_list.notebook_path(cohort.root, stage)), str(draft), parameters=parameters,
+                    kernel_name=KERNEL, cwd=str(cohort.root), progress_bar=False,
+                    request_save_on_cell_execute=False,
+                )  # fmt: skip
+            except PapermillExecutionError:
+                failed.parent.mkdir(parents=True, exist_ok=True)
+                draft.replace(failed)
+                raise
+    except PapermillExecutionError as error:
+        target.unlink(missing_ok=True)
+        return f"{error.evalue} (the page as far as it came: {failed.relative_to(cohort.root)})"
+    except DeadKernelError:
+        target.unlink(missing_ok=True)
+        return "its kernel died, perhaps for want of memory. Run it again with --jobs 1."
+    return None
+
+
+@contextmanager
+def _environment(cohort: Cohort):
+    """Give kernels this interpreter's own Jupyter and the study's root, and end them on SIGTERM."""
+    wanted = {"JUPYTER_PREFER_ENV_PATH": "1", "THALUTILS_ROOT": str(cohort.root), "PYTHONHASHSEED": "0"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGTERM, stop) if main else None
+    try:
+        yield
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, previous)
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def _progress(cohort: Cohort, tell: Callable[[list], None]):
+    """Watch the file in which a stage says how far it is."""
+    path = cohort.root / "build" / "state" / cohort.name / f"progress-{os.getpid()}.json"
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(POLL_S):
+            found = read_json(path)
+            if found:
+                tell(found)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    os.environ[PROGRESS_VARIABLE] = str(path)
+    try:
+        yield
+    finally:
+        os.environ.pop(PROGRESS_VARIABLE, None)
+        over.set()
+        thread.join()
+        path.unlink(missing_ok=True)
+
+
+def set_jobs(jobs: int | None) -> None:
+    """Set how many processes stages use; ``None`` leaves one a core."""
+    if jobs is not None:
+        if jobs < 1:
+            raise ThalutilsError("--jobs must be 1 or more.")
+        os.environ[JOBS_VARIABLE] = str(jobs)
+
+
+def _sign(path: Path, cohort: Cohort, stage: Stage, state: dict[str, Any]) -> None:
+    """Strip what differs from run to run, say that data are simulated, and add the provenance."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for name in ("execution", "papermill"):
+            cell.metadata.pop(name, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "remove-cell"]
+    notebook.metadata.pop("papermill", None)
+    if cohort.simulated and stage.name != "real-heads":
+        notice = (
+            f"```{{admonition}} Simulated data\n:class: warning\nNobody was scanned for this page. Its numbers come from the "
+            f"cohort `{cohort.name}`: {cohort.settings.title}. {{doc}}`What is simulated </book/simulated>`\n```"
+        )
+        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(notice))
+    rows = "\n".join(f"{name}\n: {value}\n" for name, value in provenance(cohort, stage, state).items())
+    text = f"````{{dropdown}} How this page was computed\n{rows}````"
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+    with atomic_path(path) as draft:
+        nbformat.write(notebook, draft)

@@ -1,0 +1,19 @@
+"""The tools of the study, in the order in which they are shown."""
+
+from thalutils.segmenters.protocol import Segmenter
+from thalutils.segmenters.samseg import Samseg
+from thalutils.segmenters.template import Template
+
+SEGMENTERS: tuple[Segmenter, ...] = (Template(), Samseg())
+# Tools of the paper that this version does not run; the book names them beside those it does.
+NOT_RUN = {
+    "FreeSurfer": "needs a licence and an installation; this version of the study does not run or read it yet.",
+    "FIRST": "part of FSL, under a licence for non-commercial use; not run or read yet.",
+    "DBSegment": "its weights are a download and its pins clash with ours; not run yet.",
+    "MindGlide": "its weights are a download; not run yet.",
+}
+
+
+def segmenter(name: str) -> Segmenter:
+    """Return the tool of this name."""
+    return next(tool for tool in SEGMENTERS if tool.name == name)

@@ -1,0 +1,134 @@
+"""SAMSEG (Puonti et al. 2016): Bayesian segmentation by a deformable atlas, on any contrast."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy.io import savemat
+
+from thalutils.errors import ToolError
+from thalutils.files import hash_file, write_json
+from thalutils.process import run_program, tool_environment
+from thalutils.segmenters.protocol import Availability, write_thalamus
+
+ATLAS_SCRIPT = Path(__file__).with_name("samseg_atlas.py")
+TIME_LIMIT_S = {"fast": 1800.0, "full": 7200.0}
+ATLAS_LIMIT_S = 900.0
+COARSE_MM = 3.0
+# fast: ANTs finds the affine, and the mesh has one level, at about 3.3 mm and for a few rounds;
+# full: SAMSEG as it comes, its own affine and two levels at 2 and 1 mm.
+PRESETS = {
+    "fast": {
+        "multiResolutionSpecification": [
+            {"targetDownsampledVoxelSpacing": 3.3, "maximumNumberOfIterations": 8}
+        ]
+    },
+    "full": {},
+}
+
+
+def atlas_code() -> str:
+    """Hash the script that rasterises the atlas."""
+    return hash_file(ATLAS_SCRIPT)
+
+
+class Samseg:
+    """SAMSEG in an environment of its own, ``.tools/samseg``."""
+
+    name = "SAMSEG"
+    contrasts = ("T1", "FLAIR", "R1")
+    per_contrast = True
+
+    def availability(self) -> Availability:
+        """Tell whether SAMSEG is installed in its environment."""
+        environment = tool_environment("samseg")
+        found = sorted(environment.glob("lib/python*/site-packages/samseg-*.dist-info"))
+        if not found or not (environment / "bin" / "run_samseg").exists():
+            return Availability(
+                False,
+                reason="not installed: its wheels are for Python 3.10 and 3.11 on Linux; "
+                "`make tools` puts it in .tools/samseg where they fit.",
+            )
+        return Availability(True, version=found[0].name.split("-")[1].removesuffix(".dist"))
+
+    def options(self, preset: str) -> dict[str, object]:
+        """Return the preset's options and the adapter's own source."""
+        if preset not in PRESETS:
+            raise ToolError(f"SAMSEG has no preset {preset}; it has {', '.join(PRESETS)}.")
+        return {"preset": preset, "options": PRESETS[preset], "adapter": hash_file(__file__)}
+
+    def segment(self, image: Path, mask: Path, folder: Path, preset: str) -> None:
+        """Segment one image on its own grid; also leaves the intracranial volume in ``icv.json``."""
+        work = folder / "work"
+        work.mkdir()
+        write_json(work / "options.json", {"optimizationOptions": PRESETS[preset]})
+        start = ["-r", _affine(image, work / "affine.mat")] if preset == "fast" else []
+        run_program(
+            [tool_environment("samseg") / "bin" / "run_samseg", "-i", image, "-o", work / "out",
+             "--threads", "1", "--options", work / "options.json", *start],
+            log=folder / "samseg.log",
+            timeout_s=TIME_LIMIT_S[preset],
+        )  # fmt: skip
+        result = work / "out" / "seg.mgz"
+        if not result.exists():
+            raise ToolError(f"SAMSEG ended without {result.name}; its log is {folder / 'samseg.log'}.")
+        like, found = nib.load(image), nib.load(result)
+        if not np.allclose(like.affine, found.affine, atol=1e-3):
+            raise ToolError("SAMSEG left its result on another grid than the image's.")
+        write_thalamus(np.asarray(found.dataobj), like, folder, self.name)
+        write_json(folder / "icv.json", {"icv_ml": _intracranial(work / "out" / "sbtiv.stats")})
+        for leftover in sorted(work.rglob("*"), reverse=True):
+            leftover.rmdir() if leftover.is_dir() else leftover.unlink()
+        work.rmdir()
+
+    def rasterise_atlas(self, target: Path) -> None:
+        """Write SAMSEG's atlas as a label map; see :mod:`thalutils.segmenters.samseg_atlas`."""
+        run_program(
+            [tool_environment("samseg") / "bin" / "python", "-I", ATLAS_SCRIPT, target],
+            log=target.with_suffix(".log"),
+            timeout_s=ATLAS_LIMIT_S,
+        )
+
+
+def _affine(image: Path, target: Path) -> Path:
+    """Write ANTs' affine from SAMSEG's template to the image as SAMSEG reads it (LPS, template to image).
+
+    SAMSEG's own search takes over a minute; its mesh then deforms away what is left of the difference.
+    """
+    import ants  # here, since it takes seconds and most stages do without
+
+    template = next(tool_environment("samseg").glob("lib/python*/site-packages/samseg/atlas/20*/template.nii.gz"))
+    coarse = []
+    for path in (template, image):
+        loaded = nib.load(path)
+        values = nib.Nifti1Image(loaded.get_fdata(dtype=np.float32), loaded.affine)
+        values.header.set_xyzt_units("mm", "sec")
+        coarse.append(ants.resample_image(ants.from_nibabel_nifti(values), (COARSE_MM,) * 3, False, 0))
+    found = ants.registration(
+        *coarse, "Affine", random_seed=1, aff_random_sampling_rate=0.3, aff_iterations=(200, 100, 50),
+        aff_shrink_factors=(4, 2, 1), aff_smoothing_sigmas=(2, 1, 0),
+    )["fwdtransforms"]  # fmt: skip
+    transform = ants.read_transform(found[0])
+    centre, numbers = np.array(transform.fixed_parameters), np.array(transform.parameters)
+    matrix = np.eye(4)
+    matrix[:3, :3] = numbers[:9].reshape(3, 3)
+    matrix[:3, 3] = numbers[9:] + centre - matrix[:3, :3] @ centre
+    savemat(target, {"worldToWorldTransformMatrix": matrix})
+    for leftover in found:
+        Path(leftover).unlink(missing_ok=True)
+    return target
+
+
+@lru_cache(maxsize=1)
+def _stats_line() -> re.Pattern[str]:
+    return re.compile(r"(?:^|,)\s*(\d+(?:\.\d+)?)\s*,\s*mm\^?3", re.MULTILINE)
+
+
+def _intracranial(path: Path) -> float | None:
+    """Read SAMSEG's intracranial volume, in mL, from ``sbtiv.stats``; ``None`` where it is absent."""
+    if not path.exists():
+        return None
+    found = _stats_line().search(path.read_text(encoding="utf-8", errors="replace"))
+    return float(found.group(1)) / 1000 if found else None

@@ -1,0 +1,185 @@
+"""Every tool on every contrast of a visit, and the ensembles of its masks."""
+
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from thalutils import tables
+from thalutils.cohort import Cohort, Session
+from thalutils.errors import ToolError, UsageError
+from thalutils.files import hash_file, read_json
+from thalutils.imaging import alignment, brain_mask, masks
+from thalutils.process import cached
+from thalutils.segmenters.protocol import LABELS_FILE, method_name
+from thalutils.segmenters.registry import NOT_RUN, SEGMENTERS, segmenter
+from thalutils.stage import Rows, Task, derivative, exclusion, need, usable_scans
+
+STAGE = "2-6-2-segmentation"
+ENSEMBLE_STAGE = "2-6-2-ensembles"
+# The order in which contrasts stand in a method's name.
+ENSEMBLES = (("T1", "FLAIR"), ("T1", "R1"), ("R1", "FLAIR"), ("T1", "R1", "FLAIR"))
+IMAGES = {"FLAIR": alignment.ENDINGS["FLAIR"], "R1": alignment.RESCALED}
+THALAMUS_ML = (3.0, 25.0)
+
+
+def ending(method: str) -> str:
+    """Return how the file of a method's mask ends."""
+    return f"space-T1w_desc-{method.replace('-', '')}_dseg.nii.gz"
+
+
+def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session], list[str]]:
+    """Return which tool runs on which contrast of a visit, as ``TOOL CONTRAST``.
+
+    A tool whose result serves every contrast runs once a visit. SAMSEG takes minutes a scan: it runs on
+    all contrasts of the first visits of the first `samseg_all` people and on the T1w of the first visits
+    of the first `samseg_t1`; -1 means every visit of everyone.
+    """
+    order = list(cohort.participants["participant_id"])
+    first = {}
+    for session in cohort.sessions():
+        first.setdefault(session.participant_id, session.session_id)
+
+    def chosen(session: Session) -> list[str]:
+        place = order.index(session.participant_id)
+        baseline = session.session_id == first[session.participant_id]
+        found = []
+        for tool in SEGMENTERS:
+            if not tool.availability().ok:
+                continue
+            for contrast in tool.contrasts:
+                limit = samseg_all if contrast != "T1" else max(samseg_t1, samseg_all)
+                within = samseg_all == -1 or (contrast == "T1" and samseg_t1 == -1)
+                if not tool.per_contrast or within or (baseline and place < limit):
+                    found.append(f"{tool.name} {contrast}")
+        return found
+
+    return chosen
+
+
+def segment(task: Task) -> Rows:
+    """Run one tool on one contrast of one visit, and keep its mask among the derivatives.
+
+    Raises
+    ------
+    ImageError
+        Where the contrast was left out before.
+    ToolError
+        Where the tool fails, or its mask is not plausible.
+    """
+    name, contrast = task.what.split()
+    tool = segmenter(name)
+    method = method_name(tool, contrast)
+    target = task.derivative(ending(method))
+    target.unlink(missing_ok=True)
+    image = contrast_image(task, contrast)
+    mask = need(task.derivative(brain_mask.ENDING), "brain mask")
+    preset = task.options["preset"]
+    key = {
+        "image": hash_file(image),
+        "mask": hash_file(mask) if not tool.per_contrast else None,
+        "tool": [tool.name, tool.availability().version],
+        "options": tool.options(preset),
+    }
+    made = cached(
+        task.cohort.cache, f"segment-{tool.name}", key, lambda to: tool.segment(image, mask, to, preset)
+    )
+    check_plausible(made / LABELS_FILE, method)
+    task.keep(made, {LABELS_FILE: ending(method)})
+    icv = read_json(made / "icv.json")
+    if icv and icv["icv_ml"] and contrast == "T1":
+        row = {"participant_id": task.session.participant_id, "icv_ml": icv["icv_ml"], "source": tool.name}
+        return {"intracranial": [row]}
+    return {}
+
+
+def contrast_image(task: Task, contrast: str) -> Path:
+    """Return the image of one contrast on the T1w's grid.
+
+    Raises
+    ------
+    ImageError
+        Where the visit has none.
+    """
+    if contrast == "T1":
+        found = usable_scans(task.cohort, task.session).get("T1w")
+        return need(found if found else Path("absent"), "usable T1w")
+    return need(task.derivative(IMAGES[contrast]), f"{contrast} on the T1w's grid")
+
+
+def check_plausible(path: Path, method: str) -> None:
+    """Check a mask's size and sides.
+
+    Raises
+    ------
+    ToolError
+        Where the volume lies outside 3 to 25 mL, or left lies right of right.
+    """
+    image = nib.load(path)
+    labels = np.asarray(image.dataobj)
+    left, right = masks.sides_ml(labels, image.affine)
+    low, high = THALAMUS_ML
+    if not low <= left + right <= high:
+        raise ToolError(f"{method}: thalamus of {left + right:.1f} mL, outside {low:.0f} to {high:.0f} mL.")
+    middles = [
+        nib.affines.apply_affine(image.affine, np.argwhere(labels == label)).mean(0)[0] for label in (10, 49)
+    ]
+    if middles[0] > middles[1]:
+        raise ToolError(f"{method}: its left thalamus lies on the right. Check the image's orientation.")
+
+
+def fuse(task: Task) -> Rows:
+    """Build the ensembles of one visit: majority votes, and STAPLE for all three contrasts."""
+    for tool in SEGMENTERS:
+        if not tool.per_contrast:
+            continue
+        single = {contrast: task.derivative(ending(f"{tool.name}-{contrast}")) for contrast in tool.contrasts}
+        for contrasts in ENSEMBLES:
+            method = "-".join((tool.name, *contrasts))
+            for name in (method, f"{method}-STAPLE"):
+                task.derivative(ending(name)).unlink(missing_ok=True)
+            paths = [single[contrast] for contrast in contrasts]
+            if not all(path.exists() for path in paths):
+                continue
+            images = [nib.load(path) for path in paths]
+            labels = [np.asarray(image.dataobj) for image in images]
+            _save(task, method, masks.ensemble(labels), images[0])
+            if len(contrasts) == 3:
+                sides = [masks.staple([one == side for one in labels]) * np.uint8(side) for side in (10, 49)]
+                _save(task, f"{method}-STAPLE", np.maximum(*sides), images[0])
+    return {}
+
+
+def _save(task: Task, method: str, labels: np.ndarray, like: nib.Nifti1Image) -> None:
+    path = task.derivative(ending(method))
+    nib.save(nib.Nifti1Image(labels.astype(np.uint8), like.affine), path)
+
+
+def methods() -> list[str]:
+    """List every method this version can make, in the order in which they are shown."""
+    names = []
+    for tool in SEGMENTERS:
+        names += [method_name(tool, contrast) for contrast in tool.contrasts]
+        if tool.per_contrast:
+            names += ["-".join((tool.name, *contrasts)) for contrasts in ENSEMBLES]
+            names.append("-".join((tool.name, *ENSEMBLES[-1], "STAPLE")))
+    return names
+
+
+def made(cohort: Cohort, session: Session) -> dict[str, Path]:
+    """Return the masks of a visit that exist, by method, in order."""
+    found = {method: derivative(cohort, session, ending(method)) for method in methods()}
+    return {method: path for method, path in found.items() if path.exists()}
+
+
+def tools_table() -> pd.DataFrame:
+    """List every tool of the study: whether it runs here, its version, and why not."""
+    rows = []
+    for tool in SEGMENTERS:
+        state = tool.availability()
+        rows.append((tool.name, "yes" if state.ok else "no", state.version or None, state.reason or None))
+    rows += [(name, "no", None, reason) for name, reason in NOT_RUN.items()]
+    return pd.DataFrame(rows, columns=["tool", "available", "version", "reason"])

@@ -1,0 +1,135 @@
+"""Label maps of whole heads: what a phantom is deformed from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from thalutils.cohort import Cohort
+from thalutils.errors import ImageError
+from thalutils.files import hash_file
+from thalutils.process import cached
+from thalutils import fetch
+from thalutils.segmenters import samseg
+
+# SynthSeg's label maps split what lies outside the brain into unnamed intensity clusters and
+# name some ventricles' edges apart; here each becomes the structure it stands for.
+SYNTHSEG = {25: 77, 57: 77, 136: 4, 137: 5, 163: 43, 164: 44} | {label: 258 for label in range(500, 531)}
+SMOOTHING_MM = 0.6
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A whole-head label map.
+
+    Attributes
+    ----------
+    structure : ndarray of uint8, shape (x, y, z)
+        An index into `values`.
+    values : ndarray of int
+        The FreeSurfer label of each index.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS millimetres.
+    source : str
+        Where the anatomy comes from, for the page.
+    """
+
+    structure: np.ndarray
+    values: np.ndarray
+    affine: np.ndarray
+    source: str
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in mL."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000
+
+
+def load(cohort: Cohort) -> Anatomy:
+    """Load the anatomy that a phantom's YAML names, made once and kept in the cache.
+
+    ``auto`` is SAMSEG's atlas where SAMSEG is installed, else a real person's label map; ``atlas`` insists on
+    the former; a path takes any label map with FreeSurfer's or SynthSeg's labels.
+
+    Raises
+    ------
+    ImageError
+        Where no anatomy can be had, with what to do.
+    """
+    wanted = cohort.settings.phantom.anatomy
+    tool = samseg.Samseg()
+    available = tool.availability()
+    if wanted == "atlas" and not available.ok:
+        raise ImageError(f"{cohort.path}: anatomy is atlas, and SAMSEG is {available.reason}")
+    if wanted == "atlas" or (wanted == "auto" and available.ok):
+        folder = cached(
+            cohort.cache, "anatomy", {"samseg": available.version, "code": samseg.atlas_code()}, _rasterise
+        )
+        return _load(folder / "anatomy.npz", f"the atlas of SAMSEG {available.version}")
+    path = cohort.root / wanted if wanted != "auto" else fetch.label_map()
+    folder = cached(
+        cohort.cache,
+        "anatomy",
+        {"map": hash_file(path), "smoothing_mm": SMOOTHING_MM},
+        lambda to: _refine(path, to),
+    )
+    return _load(folder / "anatomy.npz", f"the label map {path.name} of a real person")
+
+
+def _rasterise(folder: Path) -> None:
+    samseg.Samseg().rasterise_atlas(folder / "anatomy.npz")
+
+
+def _load(path: Path, source: str) -> Anatomy:
+    with np.load(path) as content:
+        return Anatomy(content["labels"], content["values"], content["affine"], source)
+
+
+def _refine(path: Path, folder: Path) -> None:
+    image = nib.as_closest_canonical(nib.load(path))
+    labels = np.asarray(image.dataobj).astype(np.int16)
+    for before, after in SYNTHSEG.items():
+        labels[labels == before] = after
+    values, structure = np.unique(labels, return_inverse=True)
+    structure, affine = finer(structure.reshape(labels.shape).astype(np.uint8), image.affine)
+    np.savez_compressed(folder / "anatomy.npz", labels=structure, values=values, affine=affine)
+
+
+def finer(structure: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a label map on a grid twice as fine, its steps smoothed by a Gaussian of 0.6 mm.
+
+    Parameters
+    ----------
+    structure : ndarray of uint8, shape (x, y, z)
+        Indices of structures at about 1 mm.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS millimetres.
+
+    Returns
+    -------
+    structure : ndarray of uint8, shape (2x, 2y, 2z)
+    affine : ndarray, shape (4, 4)
+    """
+    sigma = SMOOTHING_MM / np.linalg.norm(affine[:3, :3], axis=0)
+    fine = tuple(2 * size for size in structure.shape)
+    best = np.zeros(fine, dtype=np.float32)
+    winner = np.zeros(fine, dtype=np.uint8)
+    for value, box in enumerate(ndimage.find_objects(structure + 1), start=0):
+        if box is None:
+            continue
+        wide = tuple(
+            slice(max(0, part.start - 4), min(size, part.stop + 4))
+            for part, size in zip(box, structure.shape, strict=True)
+        )
+        share = ndimage.gaussian_filter((structure[wide] == value).astype(np.float32), sigma)
+        share = ndimage.zoom(share, 2, order=1, grid_mode=True, mode="nearest")
+        place = tuple(slice(2 * part.start, 2 * part.stop) for part in wide)
+        better = share > best[place]
+        best[place][better] = share[better]
+        winner[place][better] = value
+    half = affine.copy()
+    half[:3, :3] /= 2
+    half[:3, 3] = affine[:3, 3] - affine[:3, :3] @ np.full(3, 0.25)
+    return winner, half

@@ -1,0 +1,164 @@
+"""Whether a stage must run again, and why, in a sentence."""
+
+import sys
+from functools import lru_cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from thalutils import __version__
+from thalutils.cohort import Cohort
+from thalutils.files import hash_file, hash_json, read_json
+from thalutils.segmenters.registry import SEGMENTERS
+from thalutils.stages import Stage, imported_modules, notebook_path, stripped_hash
+
+MANY = 3
+
+
+def state_path(cohort: Cohort, stage: Stage) -> Path:
+    """Return where a finished stage's state is kept."""
+    return cohort.root / "build" / "state" / cohort.name / f"{stage.name}.json"
+
+
+def executed_path(cohort: Cohort, stage: Stage) -> Path:
+    """Return where a finished stage's executed notebook is kept."""
+    return cohort.root / "build" / "executed" / cohort.name / f"{stage.name}.ipynb"
+
+
+def key(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return all that a stage's result depends on, in parts that can be compared by name."""
+    notebook = notebook_path(cohort.root, stage)
+    return {
+        "notebook": stripped_hash(notebook),
+        "parameters": parameters,
+        "code": {module: _module_hash(module) for module in imported_modules(notebook)},
+        "environment": environment(),
+        "tools": tools() if stage.tools else {},
+        "inputs": inputs(cohort),
+        "upstream": {
+            name: (read_json(state_path(cohort, Stage(name=name, title=""))) or {}).get("outputs_hash", "")
+            for name in stage.after
+        },
+    }
+
+
+def _module_hash(module: str) -> str:
+    package = Path(__file__).parent
+    inner = package.joinpath(*module.split(".")[1:])
+    return hash_file(inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py"))
+
+
+@lru_cache(maxsize=1)
+def environment() -> dict[str, str]:
+    """Return the version of Python and of every package in its environment."""
+    found = {dist.metadata["Name"].lower(): dist.version for dist in distributions() if dist.metadata["Name"]}
+    found.pop("thalutils", None)  # its code is compared by content
+    return {"python": ".".join(map(str, sys.version_info[:3]))} | dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=1)
+def tools() -> dict[str, str]:
+    """Return the version of every segmentation tool, empty where it is absent."""
+    return {tool.name: tool.availability().version for tool in SEGMENTERS}
+
+
+def inputs(cohort: Cohort) -> dict[str, str]:
+    """Hash the cohort's settings, its scans and the verdicts entered for it.
+
+    Scans are told apart by path, size and time of change; a simulated cohort's are links into
+    the cache, so that making them again leaves them as they are.
+    """
+    settings = cohort.settings.model_dump(mode="json", exclude={"stages"})
+    scans = []
+    if cohort.bids.is_dir():
+        for path in sorted(cohort.bids.rglob("*")):
+            if path.is_file() and path.name.endswith((".nii", ".nii.gz", ".tsv")):
+                status = path.stat()
+                scans.append((str(path.relative_to(cohort.bids)), status.st_size, _when(path, status)))
+    return {
+        "settings": hash_json(settings),
+        "scans": hash_json(scans),
+        "verdicts": hash_file(cohort.verdicts) if cohort.verdicts.exists() else "",
+    }
+
+
+def _when(path: Path, status: Any) -> Any:
+    # A table is small: its content says more than its time, which writing it anew would change.
+    return hash_file(path) if path.suffix == ".tsv" else status.st_mtime_ns
+
+
+def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
+    """Fingerprint what a stage has made: each table by content, its images by path, size and time."""
+    found: dict[str, Any] = {}
+    for table in stage.tables:
+        path = cohort.results / f"{table}.tsv"
+        found[f"table {table}"] = hash_file(path) if path.exists() else ""
+    images = []
+    for path in sorted(cohort.derivatives.rglob("*")) if stage.images else []:
+        if path.name.endswith(stage.images) and path.is_file():
+            status = path.stat()
+            images.append((str(path.relative_to(cohort.derivatives)), status.st_size, status.st_mtime_ns))
+    if stage.images:
+        found["images"] = hash_json(images)
+    return found
+
+
+def reason_stale(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> str | None:
+    """Return in a sentence why a stage must run, or ``None`` where its result stands."""
+    state = read_json(state_path(cohort, stage))
+    if not state or not executed_path(cohort, stage).exists():
+        return "it has not run yet."
+    before, now = state["key"], key(cohort, stage, parameters)
+    if before["notebook"] != now["notebook"]:
+        return "its notebook has changed."
+    changed = _changed(before["parameters"], now["parameters"])
+    if changed:
+        name = changed[0]
+        return f"its parameter {name} changed from {before['parameters'].get(name)!r} to {now['parameters'].get(name)!r}."
+    changed = _changed(before["code"], now["code"])
+    if changed:
+        return f"helper code that it imports has changed: {_list(changed)}."
+    changed = _changed(before["environment"], now["environment"])
+    if changed:
+        return f"the environment has changed: {_list(changed)}."
+    changed = _changed(before["tools"], now["tools"])
+    if changed:
+        return f"another tool or version is installed: {_list(changed)}."
+    changed = _changed(before["inputs"], now["inputs"])
+    if changed:
+        return f"the cohort's {_list(changed)} changed."
+    changed = _changed(before["upstream"], now["upstream"])
+    if changed:
+        return f"{_list(changed)} has new results."
+    changed = _changed(state["outputs"], outputs(cohort, stage))
+    if changed:
+        return f"what it made is missing or was changed: {_list(changed)}."
+    return None
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return ", ".join(names[:MANY]) + more
+
+
+def provenance(cohort: Cohort, stage: Stage, state: dict[str, Any]) -> dict[str, str]:
+    """Return how a page was computed, for the page itself."""
+    found = state["key"]
+    shown = {name: value for name, value in found["parameters"].items()}
+    packages = ("numpy", "scipy", "pandas", "nibabel", "antspyx", "simpleitk", "torch", "deepbet", "dipy")
+    versions = [f"{name} {found['environment'][name]}" for name in packages if name in found["environment"]]
+    versions += [f"{name} {version or 'absent'}" for name, version in found["tools"].items()]
+    return {
+        "Stage": stage.name,
+        "Cohort": f"{cohort.name} ({'simulated' if cohort.simulated else 'scans of people'})",
+        "Parameters": ", ".join(f"{name} = {value!r}" for name, value in shown.items()),
+        "Code": f"thalutils {__version__}, helper code {hash_json(found['code'])[:12]}, "
+        f"notebook {found['notebook'][:12]}",
+        "Inputs": ", ".join(f"{name} {value[:12] or 'none'}" for name, value in found["inputs"].items()),
+        "Versions": f"Python {found['environment']['python']}, " + ", ".join(versions),
+        "Run time": f"{state['seconds']:.0f} s",
+    }
