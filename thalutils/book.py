@@ -53,7 +53,9 @@ def build(cohorts: list[Cohort], stages: list[Stage], tell: Callable[[str], None
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             faults = [line for line in lines if "WARNING" in line or "ERROR" in line][:20] or lines[-12:]
             raise ThalutilsError(
-                "the book did not build without a warning:\n" + "\n".join(faults) + f"\nThe whole log is {log}."
+                "the book did not build without a warning:\n"
+                + "\n".join(faults)
+                + f"\nThe whole log is {log}."
             ) from None
         (work / "_build" / "html").rename(draft)
     return target / "index.html"

@@ -10,9 +10,12 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 CohortArgument = Annotated[str, typer.Argument(help="A cohort in cohorts/, or the path of its YAML.")]
-StageOption = Annotated[str | None, typer.Option("--stage", "-s", help="One stage only; see `thalutils stages`.")]
+StageOption = Annotated[
+    str | None, typer.Option("--stage", "-s", help="One stage only; see `thalutils stages`.")
+]
 ParameterOption = Annotated[
-    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a notebook's parameter.")
+    list[str] | None,
+    typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a notebook's parameter."),
 ]
 
 
@@ -31,8 +34,12 @@ def run(
     participants: Annotated[
         str, typer.Option(help="Ids separated by commas: makes their part of the visit-by-visit stages only.")
     ] = "all",
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes at a time; default one a core.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run stages whose results still stand, too.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Processes at a time; default one a core.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run stages whose results still stand, too.")
+    ] = False,
     parameter: ParameterOption = None,
 ) -> None:
     """Run the stages whose results do not stand."""

@@ -239,9 +239,7 @@ class Cohort:
         wanted = [name if name.startswith("sub-") else f"sub-{name}" for name in wanted]
         unknown = [name for name in wanted if name not in known]
         if unknown:
-            raise CohortError(
-                f"{', '.join(unknown)}: not in cohort {self.name}, which has {shorten(known)}."
-            )
+            raise CohortError(f"{', '.join(unknown)}: not in cohort {self.name}, which has {shorten(known)}.")
         return [name for name in known if name in wanted]
 
     def sessions(self, participants: str = "all") -> list[Session]:

@@ -3,7 +3,14 @@
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from thalutils import book as book_builder
@@ -29,7 +36,11 @@ def check(name: str, stage: str | None, given: list[str]) -> int:
     plans = runner.plan(cohort, stages, _parse(given), only)
     out.print(f"[bold]{cohort.name}[/]: {cohort.settings.title}")
     _print_scans(cohort)
-    out.print(_table("Tools", ["tool", "available", "version", "reason"], tools_table().fillna("").to_numpy().tolist()))
+    out.print(
+        _table(
+            "Tools", ["tool", "available", "version", "reason"], tools_table().fillna("").to_numpy().tolist()
+        )
+    )
     rows = []
     for plan in plans:
         last = (read_json(state_path(cohort, plan.stage)) or {}).get("seconds")
@@ -103,7 +114,9 @@ def _run_one(
 
     def tell(found: list) -> None:
         label, done, total, what = found
-        bars.update(bar, completed=done, total=total or None, what=f"{label} {what}" if label != stage.name else what)
+        bars.update(
+            bar, completed=done, total=total or None, what=f"{label} {what}" if label != stage.name else what
+        )
 
     if participants == "all":
         result = runner.execute(cohort, stage, plan.parameters, tell=tell)
@@ -116,7 +129,10 @@ def _run_one(
 
 
 def _summary(cohort: Cohort, results: list[runner.Result], participants: str) -> int:
-    counts = {state: [one for one in results if one.state == state] for state in ("done", "unchanged", "failed", "skipped")}
+    counts = {
+        state: [one for one in results if one.state == state]
+        for state in ("done", "unchanged", "failed", "skipped")
+    }
     out.print(", ".join(f"{len(found)} {state}" for state, found in counts.items() if found) + ".")
     for one in counts["failed"] + counts["skipped"]:
         out.print(f"[red]{one.state}[/] {one.stage.name}: ", end="")
@@ -169,7 +185,11 @@ def _last_given(cohort: Cohort, stage: Stage) -> dict[str, Any]:
     """Return the parameters of the stage's last run that are still known, so that -p does not make it stale."""
     before = ((read_json(state_path(cohort, stage)) or {}).get("key") or {}).get("parameters", {})
     known = stage_list.parameters(cohort.root, stage)
-    return {name: value for name, value in before.items() if name in known and name not in ("cohort", "participants")}
+    return {
+        name: value
+        for name, value in before.items()
+        if name in known and name not in ("cohort", "participants")
+    }
 
 
 def stages() -> int:
@@ -180,7 +200,10 @@ def stages() -> int:
         out.print(f"[bold]{stage.name}[/]  {stage.title}{after}")
         for parameter in stage_list.parameters(root, stage).values():
             if parameter.name not in ("cohort", "participants"):
-                out.print(f"    {parameter.name}: {parameter.kind.__name__} = {parameter.default!r}  {parameter.help}", markup=False)
+                out.print(
+                    f"    {parameter.name}: {parameter.kind.__name__} = {parameter.default!r}  {parameter.help}",
+                    markup=False,
+                )
     return DONE
 
 

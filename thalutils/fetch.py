@@ -58,9 +58,7 @@ def fetch(collection: str, path: str) -> Path:
     if not target.exists():
         downloader = pooch.HTTPDownloader(progressbar=False, timeout=CONNECT_TIMEOUT_S)
         try:
-            pooch.retrieve(
-                url, known_hash=None, fname=target.name, path=target.parent, downloader=downloader
-            )
+            pooch.retrieve(url, known_hash=None, fname=target.name, path=target.parent, downloader=downloader)
         except Exception as error:  # requests, urllib3 and the operating system each have their own
             where = f" and is not in {local}" if local else ""
             raise ImageError(

@@ -109,7 +109,11 @@ def execute_slice(
 ) -> Result:  # fmt: skip
     """Execute one stage for some participants: their shards are made, the stage's page is not."""
     began = time.monotonic()
-    target = executed_path(cohort, stage).parent / "slices" / f"{stage.name}_{participants.replace(',', '_')[:80]}.ipynb"
+    target = (
+        executed_path(cohort, stage).parent
+        / "slices"
+        / f"{stage.name}_{participants.replace(',', '_')[:80]}.ipynb"
+    )
     error = _run_notebook(cohort, stage, parameters | {"participants": participants}, target, tell)
     return Result(stage, "failed" if error else "done", error or "", time.monotonic() - began)
 
@@ -126,7 +130,7 @@ def _run_notebook(
                 papermill.execute_notebook(
                     str(stage_list.notebook_path(cohort.root, stage)), str(draft), parameters=parameters,
                     kernel_name=KERNEL, cwd=str(cohort.root), progress_bar=False,
-                    request_save_on_cell_execute=False,
+                    request_save_on_cell_execute=False, extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 )  # fmt: skip
             except PapermillExecutionError:
                 failed.parent.mkdir(parents=True, exist_ok=True)

@@ -148,14 +148,13 @@ def _list(names: list[str]) -> str:
 def provenance(cohort: Cohort, stage: Stage, state: dict[str, Any]) -> dict[str, str]:
     """Return how a page was computed, for the page itself."""
     found = state["key"]
-    shown = {name: value for name, value in found["parameters"].items()}
     packages = ("numpy", "scipy", "pandas", "nibabel", "antspyx", "simpleitk", "torch", "deepbet", "dipy")
     versions = [f"{name} {found['environment'][name]}" for name in packages if name in found["environment"]]
     versions += [f"{name} {version or 'absent'}" for name, version in found["tools"].items()]
     return {
         "Stage": stage.name,
         "Cohort": f"{cohort.name} ({'simulated' if cohort.simulated else 'scans of people'})",
-        "Parameters": ", ".join(f"{name} = {value!r}" for name, value in shown.items()),
+        "Parameters": ", ".join(f"{name} = {value!r}" for name, value in found["parameters"].items()),
         "Code": f"thalutils {__version__}, helper code {hash_json(found['code'])[:12]}, "
         f"notebook {found['notebook'][:12]}",
         "Inputs": ", ".join(f"{name} {value[:12] or 'none'}" for name, value in found["inputs"].items()),

@@ -33,7 +33,7 @@ def _text(text: str, *checks: pa.Check, **more: Any) -> pa.Column:
     return _column(str, text, "", *checks, **more)
 
 
-def _number(text: str, units: str = "", low: float = None, high: float = None) -> pa.Column:
+def _number(text: str, units: str = "", low: float | None = None, high: float | None = None) -> pa.Column:
     checks = [] if low is None else [pa.Check.ge(low)]
     checks += [] if high is None else [pa.Check.le(high)]
     return _column(float, text, units, *checks, nullable=True)
@@ -45,6 +45,7 @@ def _fraction(text: str) -> pa.Column:
 
 _PERSON = {"participant_id": _text("The person", pa.Check.str_matches(PARTICIPANT))}
 _VISIT = _PERSON | {"session_id": _text("The visit", pa.Check.str_matches(SESSION))}
+_HEAD = {"head": _text("The real head"), "visit": _text("Its visit")}
 _METHOD = {"method": _text("The tool and the contrasts it was given, or the reference")}
 _RATER = {"rater": _text("Who drew the reference; n/a for a program", nullable=True)}
 
@@ -82,6 +83,12 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "steroids_since_last": _number("Corticosteroids for a relapse since the last visit", "1", 0, 1),
         },
         ["participant_id", "session_id"],
+    ),
+    "masks": _schema(
+        _VISIT
+        | _METHOD
+        | {"preset": _text("How the tool was set; n/a for what is fused from masks", nullable=True)},
+        ["participant_id", "session_id", "method"],
     ),
     "volumes": _schema(
         _VISIT
@@ -205,6 +212,26 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["participant_id", "session_id", "method", "envelope"],
     ),
+    "real_volumes": _schema(
+        _HEAD
+        | _METHOD
+        | {
+            "preset": _text("How the tool was set"),
+            "volume_ml": _number("Thalamus, both sides", "mL", 0),
+            "left_ml": _number("Left thalamus", "mL", 0),
+            "right_ml": _number("Right thalamus", "mL", 0),
+        },
+        ["head", "visit", "method"],
+    ),
+    "real_overlap": _schema(
+        _HEAD
+        | {
+            "method_i": _text("One mask"),
+            "method_j": _text("Another mask of the same head"),
+            "dice": _fraction("Dice coefficient of the two"),
+        },
+        ["head", "visit", "method_i", "method_j"],
+    ),
     "volume_agreement": _schema(
         _METHOD
         | {
@@ -247,7 +274,7 @@ def check(table: str, frame: pd.DataFrame, source: str | Path = "") -> pd.DataFr
     missing = [name for name in schema.columns if name not in frame.columns]
     if missing:
         raise TableError(f"{source or table}: column {', '.join(missing)} is missing.")
-    known = frame[[name for name in schema.columns]].reset_index(drop=True)
+    known = frame[list(schema.columns)].reset_index(drop=True)
     try:
         return schema.validate(known, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -293,7 +320,9 @@ def read_tsv(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise TableError(f"{path}: no such table. Run the stage that makes it.") from None
     except (ValueError, OSError) as error:
-        raise TableError(f"{path}: cannot be read as a table ({error}). Save it as tab-separated UTF-8.") from None
+        raise TableError(
+            f"{path}: cannot be read as a table ({error}). Save it as tab-separated UTF-8."
+        ) from None
 
 
 def write(table: str, frame: pd.DataFrame, path: str | Path) -> None:

@@ -94,7 +94,9 @@ def test_later_visits_do_not_count_even_where_the_first_lacks_the_mask():
         ("sub-2", "ses-2", "A", None, 7.0), ("sub-2", "ses-2", "truth", None, 8.0),
     )  # fmt: skip
     pairs = paired(frame, "truth")
-    assert pairs[["participant_id", "session_id", "method", "volume_ml", "reference_ml"]].to_numpy().tolist() == [
+    assert pairs[
+        ["participant_id", "session_id", "method", "volume_ml", "reference_ml"]
+    ].to_numpy().tolist() == [
         ["sub-1", "ses-1", "A", 10.0, 9.5],
         ["sub-2", "ses-1", "B", 7.0, 8.0],
     ]

@@ -1,0 +1,1 @@
+"""Images: quantitative maps, brain masks, registration, masks and their quality."""

@@ -108,12 +108,10 @@ def _register_all(task: Task, t1w_path, mask_path, moving_path, folder) -> None:
 def _judge(task: Task, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of ``registration``: cut-offs, verdicts, choice and, where known, the error."""
     image, options = task.what, task.options
-    seen = {
-        one["strategy"]: verdict(task.cohort, task.session, image, one["strategy"]) for one in found
-    }
+    seen = {one["strategy"]: verdict(task.cohort, task.session, image, one["strategy"]) for one in found}
     rows = []
     for one in found:
-        cutoff = options["flair_cutoff" if image == "FLAIR" else "ants_cutoff" if one["strategy"] == "ants-rigid" else "sitk_cutoff"]  # fmt: skip
+        cutoff = options[_cutoff(image, one["strategy"])]
         row = task.row(image=image, cutoff=cutoff, verdict=seen[one["strategy"]])
         row |= {key: one[key] for key in ("strategy", "mutual_information")} | _error(task, one["transform"])
         rows.append(row)
@@ -123,6 +121,13 @@ def _judge(task: Task, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row, passed, selected in zip(rows, judged["passed"], judged["selected"], strict=True):
         row |= {"passed": bool(passed), "selected": bool(selected)}
     return rows
+
+
+def _cutoff(image: str, strategy: str) -> str:
+    """Return the name of the parameter that holds a registration's cut-off."""
+    if image == "FLAIR":
+        return "flair_cutoff"
+    return "ants_cutoff" if strategy == "ants-rigid" else "sitk_cutoff"
 
 
 def _error(task: Task, transform: list[list[float]]) -> dict[str, float]:

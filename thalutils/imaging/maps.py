@@ -33,7 +33,9 @@ def make_maps(task: Task) -> Rows:
     if b1 is None:
         raise ImageError("no usable transmit-field map (TB1map): R1 would follow the field, not the tissue.")
     key = {
-        "echoes": {name: [(hash_file(path), _entries(path)) for path in paths] for name, paths in echoes.items()},
+        "echoes": {
+            name: [(hash_file(path), _entries(path)) for path in paths] for name, paths in echoes.items()
+        },
         "b1": hash_file(b1),
         "options": task.options,
         "code": code_hash("thalutils.imaging.qmri", "thalutils.imaging.maps"),
@@ -72,7 +74,9 @@ def _entries(path: Path) -> dict[str, float]:
     sidecar = read_json(path.with_name(path.name.split(".")[0] + ".json")) or {}
     lacking = [key for key in SIDECAR_KEYS if not isinstance(sidecar.get(key), int | float)]
     if lacking:
-        raise ImageError(f"{path.name}: its JSON sidecar lacks {', '.join(lacking)}. Add them (seconds, degrees).")
+        raise ImageError(
+            f"{path.name}: its JSON sidecar lacks {', '.join(lacking)}. Add them (seconds, degrees)."
+        )
     return {key: float(sidecar[key]) for key in SIDECAR_KEYS}
 
 
@@ -132,7 +136,9 @@ def _accuracy(task: Task) -> list[dict[str, Any]]:
     if not pure.exists():
         return []
     labels = np.asarray(nib.load(pure).dataobj)
-    names = {int(key): value for key, value in read_json(pure.with_name(f"{pure.name.split('.')[0]}.json")).items()}
+    names = {
+        int(key): value for key, value in read_json(pure.with_name(f"{pure.name.split('.')[0]}.json")).items()
+    }
     rows = []
     for name in UNITS:
         made = task.derivative(f"{name}.nii.gz")

@@ -334,7 +334,8 @@ def _midline_mm(x_mm: NDArray[np.float64]) -> float:
     """Return the x halfway between the means of the voxels on its either side."""
     if np.ptp(x_mm) < SAME_X_MM:
         raise ImageError("the mask is one plane across, which has no sides: give a brain mask")
-    midline_mm = x_mm.mean()
+    # Neither a few stray voxels nor a small side, both of which a plain start may run into, move these.
+    midline_mm = np.percentile(x_mm, (5, 95)).mean()
     for _ in range(MIDLINE_STEPS):
         left = x_mm < midline_mm
         midline_mm = (x_mm[left].mean() + x_mm[~left].mean()) / 2

@@ -59,7 +59,9 @@ def check_geometry(image: nib.spatialimages.SpatialImage, name: str) -> None:
     """
     shape = image.shape
     if len(shape) != 3:
-        raise ImageError(f"{name}: has {len(shape)} dimensions {shape} where 3 are due. Split it into volumes.")
+        raise ImageError(
+            f"{name}: has {len(shape)} dimensions {shape} where 3 are due. Split it into volumes."
+        )
     size = np.linalg.norm(image.affine[:3, :3], axis=0)
     extent = size * np.array(shape)
     if not np.isfinite(image.affine).all() or (size < SMALLEST_MM).any() or (size > LARGEST_MM).any():
@@ -99,7 +101,9 @@ def check_values(data: np.ndarray, name: str) -> None:
     """
     bad = int(data.size - np.isfinite(data).sum())
     if bad:
-        raise ImageError(f"{name}: {bad} voxels are NaN or infinite. Replace them, or reconstruct the image anew.")
+        raise ImageError(
+            f"{name}: {bad} voxels are NaN or infinite. Replace them, or reconstruct the image anew."
+        )
     if data.min() == data.max():
         raise ImageError(f"{name}: every voxel is {data.flat[0]:g}. There is no image in it.")
 

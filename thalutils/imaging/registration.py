@@ -30,6 +30,8 @@ sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 Image = str | Path | SpatialImage
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 R1_MAX_PER_S = 2.0
+# Voxels compared at each step: enough for a steady gradient, few enough for seconds.
+SITK_SAMPLES = 150_000
 ANTS_SAMPLES = 800_000
 # The optimiser measures a step over all parameters alike. With lengths in head radii a radian, a unit
 # of translation and a unit of stretch each move the scalp equally; in mm, once the translation has
@@ -292,8 +294,7 @@ def _optimise(
     method.SetMetricUseMovingImageGradientFilter(False)
     if weights is not None:
         method.SetMetricFixedMask(weights > 0.5)
-    # Enough voxels for a steady gradient, few enough for seconds.
-    share = min(1.0, 150_000 / fixed.GetNumberOfPixels())
+    share = min(1.0, SITK_SAMPLES / fixed.GetNumberOfPixels())
     method.SetMetricSamplingStrategy(method.REGULAR if share < 1 else method.NONE)
     method.SetMetricSamplingPercentage(share, seed)
     method.SetInterpolator(sitk.sitkLinear)

@@ -1,0 +1,1 @@
+"""What pages show: figures, tables, viewers and the numbers that prose cites."""

@@ -25,7 +25,9 @@ def boxes(overlap: pd.DataFrame, reference: str) -> HTML:
         return _without(reference)
     fig = plots.agreement_boxes(mine, reference=reference)
     caption = f"Voxel agreement with {MEASURES[reference]} (`{reference}`). Points are visits; boxes (quartiles, whiskers to 1.5 IQR) stand where there are three or more."
-    return figures.figure(fig, caption=caption, alt="Dice, precision and sensitivity per method.", name=f"overlap-{reference}")
+    return figures.figure(
+        fig, caption=caption, alt="Dice, precision and sensitivity per method.", name=f"overlap-{reference}"
+    )
 
 
 def overlap_table(overlap: pd.DataFrame, reference: str) -> HTML:
@@ -34,7 +36,11 @@ def overlap_table(overlap: pd.DataFrame, reference: str) -> HTML:
     if mine.empty:
         return _without(reference)
     summary = agreement.overlap_summary(mine, reference)
-    return tables.show(summary, caption=f"Agreement with {MEASURES[reference]}: median and quartiles.", name=f"overlap-{reference}")
+    return tables.show(
+        summary,
+        caption=f"Agreement with {MEASURES[reference]}: median and quartiles.",
+        name=f"overlap-{reference}",
+    )
 
 
 def containment(found: pd.DataFrame) -> HTML:

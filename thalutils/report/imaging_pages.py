@@ -53,7 +53,9 @@ def quantitative_maps(cohort: Cohort) -> HTML:
     images = {name: nib.load(path) for name, path in paths.items() if path.exists()}
     fig = pictures.map_sheet(images, maps.UNITS, RANGES)
     caption = f"Quantitative maps of {session.key}: longitudinal rate R1, proton density PD, magnetisation-transfer saturation and effective transverse rate R2*."
-    return figures.figure(fig, caption=caption, alt="Maps of the head in three planes with colour bars.", name="maps")
+    return figures.figure(
+        fig, caption=caption, alt="Maps of the head in three planes with colour bars.", name="maps"
+    )
 
 
 def map_accuracy(accuracy: pd.DataFrame) -> HTML:
@@ -62,7 +64,9 @@ def map_accuracy(accuracy: pd.DataFrame) -> HTML:
         return note("The true maps of this cohort are not known, so their error cannot be shown.")
     fig = plots.accuracy_bars(accuracy)
     caption = "Error of each map in voxels that hold one tissue: mean (bias) and standard deviation (precision) over the true mean, averaged over visits."
-    return figures.figure(fig, caption=caption, alt="Bias and spread in percent, per tissue and map.", name="map-accuracy")
+    return figures.figure(
+        fig, caption=caption, alt="Bias and spread in percent, per tissue and map.", name="map-accuracy"
+    )
 
 
 def map_accuracy_table(accuracy: pd.DataFrame) -> HTML:
@@ -106,7 +110,9 @@ def registration_plot(registration: pd.DataFrame) -> HTML:
         return note("Nothing was registered: R1 and FLAIR are missing.")
     fig = plots.registration_points(registration)
     caption = "Mutual information of T1w and registered image in the brain mask, per strategy, with its cut-off; and, where the true movement is known, the error at the thalamus."
-    return figures.figure(fig, caption=caption, alt="Points per strategy against cut-off lines.", name="registration")
+    return figures.figure(
+        fig, caption=caption, alt="Points per strategy against cut-off lines.", name="registration"
+    )
 
 
 def outlines(cohort: Cohort) -> HTML:
@@ -117,7 +123,9 @@ def outlines(cohort: Cohort) -> HTML:
     shown = _masks(cohort, session)
     fig = pictures.outline_sheet(_t1w(cohort, session), shown, centre_on=next(iter(shown)))
     caption = f"Outlines on the T1w of {session.key}: {', '.join(shown)}."
-    return figures.figure(fig, caption=caption, alt="Outlines of the thalamus by each tool in three planes.", name="masks")
+    return figures.figure(
+        fig, caption=caption, alt="Outlines of the thalamus by each tool in three planes.", name="masks"
+    )
 
 
 def mask_viewer(cohort: Cohort) -> HTML:
@@ -170,8 +178,6 @@ def _t1w(cohort: Cohort, session: Session) -> nib.Nifti1Image:
     return nib.load(usable_scans(cohort, session)["T1w"])
 
 
-
-
 def brain_viewer(cohort: Cohort) -> HTML:
     """Return the interactive view of one visit's T1w with its brain mask."""
     session = first_with(cohort, brain_mask.ENDING)
@@ -194,7 +200,10 @@ def scan_counts(found: pd.DataFrame) -> pd.DataFrame:
     return grouped.agg(
         scans=("file", "size"),
         usable=("usable", "sum"),
-        visits=("session_id", lambda column: len(kinds.loc[column.index].groupby(["participant_id", "session_id"]))),
+        visits=(
+            "session_id",
+            lambda column: len(kinds.loc[column.index].groupby(["participant_id", "session_id"])),
+        ),
         voxel_mm=("voxel_mm", lambda sizes: ", ".join(sorted(set(sizes.dropna())))),
     ).reset_index()
 

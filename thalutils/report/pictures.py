@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import count as counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from nibabel.processing import resample_from_to
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
@@ -18,30 +19,17 @@ from scipy import ndimage
 from thalutils.errors import ImageError
 from thalutils.report.viewer import _colour
 
-WINDOW_PERCENTILES = (1, 99.5)
-EDGE_COLOUR = "#ffd400"
-# An edge is drawn where brightness changes this much a mm, as a share of the window's width.
-EDGE_STRENGTH_PER_MM = 0.06
-EDGE_SMOOTHING_MM = 1.3
+# The axis a plane cuts, its name, and the directions at its left and right edge.
+PLANES = ((2, "axial", "LR"), (1, "coronal", "LR"), (0, "sagittal", "PA"))
 LINE_STYLES = ("solid", "dashed", "dotted", "dashdot")
-# A voxel above this share of the bright end belongs to the head, and this share of it (in thousandths)
-# is passed over at each end of an axis, where noise or a neck may stray.
+WINDOW_PERCENTILES = (1, 99.5)
+# The head is what is brighter than this share of the window, but for this share at each end of an axis.
 HEAD_SHARE, STRAY = 0.15, 0.002
-
-
-class Plane(NamedTuple):
-    """A plane by the axis it cuts, its name and the directions at its left and right edge."""
-
-    axis: int
-    name: str
-    ends: str
-
-
-AXIAL, CORONAL, SAGITTAL = PLANES = (
-    Plane(2, "axial", "LR"),
-    Plane(1, "coronal", "LR"),
-    Plane(0, "sagittal", "PA"),
-)
+# An edge is drawn where brightness changes by this share of the bright end a mm.
+EDGE_STRENGTH_PER_MM, EDGE_SMOOTHING_MM = 0.05, 1.3
+# The image under the edges stays greyer than white, so that the lines stand out from it.
+EDGE_COLOUR, DIMMING = "#ff8c00", 1.35
+Box = list[tuple[float, float]]
 
 
 def slices(
@@ -51,19 +39,13 @@ def slices(
 
     Parameters
     ----------
-    image
-        A three-dimensional image.
+    image, mask
+        On one grid; without a mask, the head is what is bright.
     count
-        How many; one lies in the middle.
-    mask
-        On the image's grid; where absent, the head is what is bright.
+        How many. A single one lies in the middle.
     axis
-        The axis the slices cut, once the image's axes point to right, anterior and superior.
-
-    Returns
-    -------
-    list of int
-        Indices along `axis` of the image in that orientation.
+        The axis they cut, and along which they are counted, once the image's axes point to right,
+        anterior and superior.
 
     Examples
     --------
@@ -82,21 +64,22 @@ def scan_sheet(images: Mapping[str, SpatialImage], *, title: str | None = None) 
     Parameters
     ----------
     images
-        Each image by the name that stands beside its row. Brightness runs from the 1st to the 99.5th
-        percentile of what is not zero.
+        Each by the name beside its row. Brightness runs from the 1st to the 99.5th percentile.
     title
         Stands above all.
     """
     scans = {name: _canonical(image) for name, image in images.items()}
-    fig, rows = _sheet(list(scans.values()), title, left_inch=0.5)
-    for axes, (name, scan) in zip(rows, scans.items(), strict=True):
+    sizes = np.array([[_size(scan, axis) for axis, *_ in PLANES] for scan in scans.values()])
+    widths, heights = sizes[..., 0].max(axis=0), sizes[..., 1].max(axis=1)
+    fig = _figure(8.5 * heights.sum() / widths.sum() + 0.4)
+    fig.suptitle(title or "", color="white")
+    grid = fig.subplots(len(scans), 3, squeeze=False, width_ratios=widths, height_ratios=heights)
+    for axes, (name, scan) in zip(grid, scans.items(), strict=True):
         values = _values(scan)
-        window = _window(values)
-        for ax, plane in zip(axes, PLANES, strict=True):
-            _show(ax, scan, values, plane, slices(scan, count=1, axis=plane.axis)[0], window)
-        axes[0].text(
-            -0.06, 0.5, name, transform=axes[0].transAxes, color="white", rotation=90, ha="right", va="center"
-        )
+        for ax, (axis, *_) in zip(axes, PLANES, strict=True):
+            _show(ax, scan, values, axis, slices(scan, count=1, axis=axis)[0], _window(values))
+        beside = {"transform": axes[0].transAxes, "rotation": 90, "ha": "right", "va": "center"}
+        axes[0].text(-0.06, 0.5, name, color="white", **beside)
     return fig
 
 
@@ -112,7 +95,7 @@ def review_sheet(
     moving
         Shown in grey; brought to the fixed image's grid where it has another.
     mask
-        The brain on the fixed image's grid: edges outside it are left out and the picture is cut to it.
+        The brain on the fixed image's grid: edges beyond its rim are left out, the picture is cut to it.
     count
         Slices a plane, evenly spaced through the mask or the head; a row for each plane.
     """
@@ -120,15 +103,14 @@ def review_sheet(
     inside = None if mask is None else _canonical(mask)
     moved = _values(_onto(_canonical(moving), still, order=1))
     region = np.ones(still.shape, bool) if inside is None else _values(inside) > 0
+    low, high = _window(moved[region])
     edges = _edges(_values(still), region, still.header.get_zooms()[:3])
-    window = _window(moved[region])
-    extent = [(low - 6, high + 6) for low, high in _extent(still, inside)]
-    fig = Figure(figsize=(9, 9.4), facecolor="black", layout="constrained")
-    for axes, plane in zip(fig.subplots(3, count, squeeze=False), PLANES, strict=True):
-        for ax, index in zip(axes, slices(still, count=count, mask=inside, axis=plane.axis), strict=True):
-            _show(ax, still, moved, plane, index, window)
-            _outline(ax, still, edges, plane, index, 0.0, colors=EDGE_COLOUR, linewidths=0.9)
-            _zoom(ax, still, plane, extent)
+    box = [(low - 4, high + 4) for low, high in _extent(still, inside)]
+    fig = _figure(9.4)
+    for axes, (axis, *_) in zip(fig.subplots(3, count, squeeze=False), PLANES, strict=True):
+        for ax, index in zip(axes, slices(still, count=count, mask=inside, axis=axis), strict=True):
+            _show(ax, still, moved, axis, index, (low, low + DIMMING * (high - low)), box)
+            _outline(ax, still, edges, axis, index, 0.0, colors=EDGE_COLOUR, linewidths=1.0)
     return fig
 
 
@@ -140,21 +122,18 @@ def map_sheet(
     Parameters
     ----------
     maps
-        Each map by its name, in the order in which they are shown.
-    units
-        Of each map, as they stand at its scale.
-    ranges
-        Of each map, the values shown black and white, in its units.
+        Each by its name, in the order in which they are shown.
+    units, ranges
+        Of each map: its units, and the values in them that are black and white.
     """
-    fig = Figure(figsize=(2.6 * len(maps) + 0.3, 8.6), facecolor="black", layout="constrained")
     scans = {name: _canonical(image) for name, image in maps.items()}
-    heights = [_size(next(iter(scans.values())), plane)[1] for plane in PLANES]
+    heights = [_size(next(iter(scans.values())), axis)[1] for axis, *_ in PLANES]
+    fig = _figure(8.6, width=2.6 * len(maps))
     grid = fig.subplots(3, len(maps), squeeze=False, height_ratios=heights)
     for axes, (name, scan) in zip(grid.T, scans.items(), strict=True):
-        values = _values(scan)
-        for ax, plane in zip(axes, PLANES, strict=True):
-            index = slices(scan, count=1, axis=plane.axis)[0]
-            shown = _show(ax, scan, values, plane, index, ranges[name])
+        for ax, (axis, *_) in zip(axes, PLANES, strict=True):
+            index = slices(scan, count=1, axis=axis)[0]
+            shown = _show(ax, scan, _values(scan), axis, index, ranges[name])
         axes[0].set_title(name, color="white")
         bar = fig.colorbar(shown, ax=list(axes), location="bottom", shrink=0.85, aspect=14, pad=0.02)
         bar.set_label(units[name], color="white")
@@ -179,8 +158,8 @@ def outline_sheet(
     background
         A three-dimensional scan.
     masks
-        Each mask by its method, whose colour it gets, in the tone of the interactive view; methods of
-        one family differ in line style too. A voxel above 0.5 is inside.
+        Each by its method, in the colour of the interactive view and a line style of its own; a voxel
+        above 0.5 is inside.
     centre_on
         The mask through whose middle the planes run; by default that of all together. The sagittal
         plane runs through the middle of its left half.
@@ -203,25 +182,31 @@ def outline_sheet(
     middle = np.round(centre.mean(axis=0)).astype(int)
     middle[0] = round(centre[centre[:, 0] <= middle[0], 0].mean())
     corners, zooms = np.argwhere(together), np.array(scan.header.get_zooms()[:3])
-    low, high = corners.min(axis=0) - margin_mm / zooms, corners.max(axis=0) + margin_mm / zooms
-    values = _values(scan)
-    near = tuple(slice(max(int(a), 0), int(b) + 1) for a, b in zip(low, high, strict=True))
-    window = _window(values[near])
+    low = np.maximum(corners.min(axis=0) - margin_mm / zooms, 0)
+    high = np.minimum(corners.max(axis=0) + margin_mm / zooms, np.array(scan.shape) - 1)
+    box, values = list(zip(low, high, strict=True)), _values(scan)
+    window = _window(values[tuple(slice(int(a), int(b) + 1) for a, b in box)])
 
-    styles = _styles(inside)
-    fig, [axes] = _sheet([scan], None, box_mm=(high - low) * zooms)
-    for ax, plane in zip(axes, PLANES, strict=True):
-        _show(ax, scan, values, plane, middle[plane.axis], window)
-        for name, mask in inside.items():
-            look = {"colors": [_colour(name)], "linestyles": [styles[name]], "linewidths": 2.0}
-            _outline(ax, scan, mask.astype(float), plane, middle[plane.axis], 0.5, **look)
-        _zoom(ax, scan, plane, list(zip(low, high, strict=True)))
-        ax.set_title(plane.name, color="white")
-    lines = [Line2D([], [], color=_colour(name), ls=styles[name], lw=2.5, label=name) for name in inside]
-    fig.legend(
-        handles=lines, loc="outside lower center", ncols=min(len(lines), 4), labelcolor="white", frameon=False
-    )
+    looks = {
+        name: {"color": _colour(name), "linestyle": LINE_STYLES[place % len(LINE_STYLES)]}
+        for place, name in enumerate(inside)
+    }
+    sizes = np.array([np.delete((high - low) * zooms, axis) for axis, *_ in PLANES])
+    fig = _figure(9 * sizes[:, 1].max() / sizes[:, 0].sum() + 1.2)
+    for ax, (axis, name, _) in zip(fig.subplots(1, 3, width_ratios=sizes[:, 0]), PLANES, strict=True):
+        _show(ax, scan, values, axis, middle[axis], window, box)
+        ax.set_title(name, color="white")
+        for method, look in looks.items():
+            line = {"colors": look["color"], "linestyles": look["linestyle"], "linewidths": 2}
+            _outline(ax, scan, inside[method].astype(float), axis, middle[axis], 0.5, **line)
+    lines = [Line2D([], [], label=name, linewidth=2.5, **look) for name, look in looks.items()]
+    below = {"loc": "outside lower center", "ncols": min(len(lines), 4), "labelcolor": "white"}
+    fig.legend(handles=lines, handlelength=2.6, frameon=False, **below)
     return fig
+
+
+def _figure(height: float, width: float = 9.0) -> Figure:
+    return Figure(figsize=(width, height), facecolor="black", layout="constrained")
 
 
 def _canonical(image: SpatialImage) -> SpatialImage:
@@ -266,96 +251,50 @@ def _extent(image: SpatialImage, mask: SpatialImage | None) -> list[tuple[int, i
 def _edges(values: np.ndarray, region: np.ndarray, zooms: tuple[float, ...]) -> np.ndarray:
     """Return a field whose zero crossings are edges (Marr and Hildreth 1980); NaN where none is drawn."""
     sigma = [EDGE_SMOOTHING_MM / zoom for zoom in zooms]
-    low, high = _window(values[region])
-    scaled = (np.clip(values, low, high) - low) / (high - low)
+    scaled = np.clip(values / _window(values[region])[1], 0, 1)
     smooth = ndimage.gaussian_filter(scaled, sigma)
     steepness = np.sqrt(sum(np.gradient(smooth, zoom, axis=axis) ** 2 for axis, zoom in enumerate(zooms)))
     field = ndimage.gaussian_laplace(scaled, sigma)
-    return np.where((steepness > EDGE_STRENGTH_PER_MM) & region, field, np.nan)
+    near = ndimage.binary_dilation(region, iterations=2)
+    return np.where((steepness > EDGE_STRENGTH_PER_MM) & near, field, np.nan)
 
 
-def _size(image: SpatialImage, plane: Plane) -> tuple[float, float]:
-    """Return the width and height of a plane in mm."""
-    edges = [n * float(zoom) for n, zoom in zip(image.shape, image.header.get_zooms()[:3], strict=True)]
-    return tuple(edge for axis, edge in enumerate(edges) if axis != plane.axis)
-
-
-def _sheet(
-    scans: list[SpatialImage],
-    title: str | None,
-    *,
-    left_inch: float = 0.0,
-    box_mm: np.ndarray | None = None,
-) -> tuple[Figure, list[Any]]:
-    """Return a black figure with a row of three planes for each scan, each as wide as it is in mm."""
-    sizes = [[_size(scan, plane) for plane in PLANES] for scan in scans]
-    if box_mm is not None:
-        sizes = [[tuple(np.delete(box_mm, plane.axis)) for plane in PLANES]]
-    widths = [max(row[column][0] for row in sizes) for column in range(3)]
-    heights = [max(height for _, height in row) for row in sizes]
-    inch = (9.0 - left_inch) / sum(widths)
-    above = 0.4 + (0.4 if title else 0) + (0.6 if box_mm is not None else 0)
-    fig = Figure(figsize=(9.0, inch * sum(heights) + above), facecolor="black", layout="constrained")
-    grid = fig.subplots(len(scans), 3, squeeze=False, width_ratios=widths, height_ratios=heights)
-    if title:
-        fig.suptitle(title, color="white")
-    return fig, list(grid)
+def _size(image: SpatialImage, axis: int) -> np.ndarray:
+    """Return the width and height in mm of the plane that cuts an axis."""
+    return np.delete(np.array(image.shape) * image.header.get_zooms()[:3], axis)
 
 
 def _show(
-    ax: Axes, grid: SpatialImage, values: np.ndarray, plane: Plane, index: int, window: tuple[float, float]
-) -> Any:
-    """Draw one slice in mm, with the directions at its edges, and return the drawn image."""
-    width, height = _size(grid, plane)
-    shown = ax.imshow(
-        np.take(values, index, axis=plane.axis).T,
-        cmap="gray",
-        vmin=window[0],
-        vmax=window[1],
-        origin="lower",
-        extent=(0, width, 0, height),
-        interpolation="bilinear",
-    )
-    for x, side, align in zip((0.02, 0.98), plane.ends, ("left", "right"), strict=True):
-        ax.text(
-            x,
-            0.98,
-            side,
-            transform=ax.transAxes,
-            color="white",
-            ha=align,
-            va="top",
-            weight="bold",
-            fontsize=12,
+    ax: Axes, grid: SpatialImage, values: np.ndarray, axis: int, index: int, window: tuple[float, float],
+    box: Box | None = None,
+) -> AxesImage:  # fmt: skip
+    """Draw one slice in mm, cut to the first and last slice of `box` along each axis; name its sides."""
+    look = {"cmap": "gray", "vmin": window[0], "vmax": window[1], "interpolation": "bilinear"}
+    shown = ax.imshow(np.take(values, index, axis=axis).T, **_place(grid, axis), **look)
+    if box:
+        zooms = grid.header.get_zooms()[:3]
+        in_mm = [(low * zoom, (high + 1) * zoom) for (low, high), zoom in zip(box, zooms, strict=True)]
+        across, up = np.clip(np.delete(in_mm, axis, axis=0), 0, _size(grid, axis)[:, None])
+        ax.set(xlim=across, ylim=up)
+    ends = next(ends for cuts, _, ends in PLANES if cuts == axis)
+    for x, side, align in zip((0.02, 0.98), ends, ("left", "right"), strict=True):
+        mark = ax.text(
+            x, 0.97, side, transform=ax.transAxes, color="white", ha=align, va="top", weight="bold"
         )
+        mark.set_path_effects([withStroke(linewidth=3, foreground="black")])
     ax.set_axis_off()
     return shown
 
 
 def _outline(
-    ax: Axes, grid: SpatialImage, field: np.ndarray, plane: Plane, index: int, level: float, **look: Any
+    ax: Axes, grid: SpatialImage, field: np.ndarray, axis: int, index: int, level: float, **look: Any
 ) -> None:
     """Draw the line along which a slice of a field crosses a level."""
-    cut = np.ma.masked_invalid(np.take(field, index, axis=plane.axis).T)
+    cut = np.ma.masked_invalid(np.take(field, index, axis=axis).T)
     if cut.count() and cut.min() < level < cut.max():
-        width, height = _size(grid, plane)
-        ax.contour(cut, levels=[level], origin="lower", extent=(0, width, 0, height), **look)
+        ax.contour(cut, levels=[level], **_place(grid, axis), **look)
 
 
-def _zoom(ax: Axes, grid: SpatialImage, plane: Plane, extent: list[tuple[float, float]]) -> None:
-    """Show only the slices of `extent`, given for each axis, that the grid has."""
-    lengths = zip(extent, grid.shape, grid.header.get_zooms()[:3], strict=True)
-    in_mm = [(max(low, 0) * zoom, min(high + 1, n) * zoom) for (low, high), n, zoom in lengths]
-    across, up = (span for axis, span in enumerate(in_mm) if axis != plane.axis)
-    ax.set_xlim(*across)
-    ax.set_ylim(*up)
-
-
-def _styles(methods: Mapping[str, Any]) -> dict[str, str]:
-    """Return a line style for each method, another for each of a family."""
-    seen: dict[str, Any] = {}
-    families = [(method, method.partition("-")[0]) for method in methods]
-    return {
-        method: LINE_STYLES[next(seen.setdefault(family, counter())) % len(LINE_STYLES)]
-        for method, family in families
-    }
+def _place(grid: SpatialImage, axis: int) -> dict[str, Any]:
+    width, height = _size(grid, axis)
+    return {"origin": "lower", "extent": (0, width, 0, height)}

@@ -25,6 +25,7 @@ from sphinx.util.fileutil import copy_asset_file
 SCRIPTS = ("tables.js", "viewer.js")
 STYLES = ("thalutils.css",)
 ABSENT = "n/a"
+UNKNOWN = "(not known here)"
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def lookup(data: dict[str, Any], key: str) -> str | int | float | bool:
                 value = value[int(step)]
             else:
                 raise KeyError(f"{key}: nothing at step '{step}'")
-    if not isinstance(value, str | int | float | bool):
+    if value is not None and not isinstance(value, str | int | float | bool):
         raise KeyError(f"{key}: holds a {type(value).__name__}, not a single value")
     if isinstance(value, float) and not math.isfinite(value):
         raise KeyError(f"{key}: is {value}, which no sentence should show")
@@ -86,6 +87,8 @@ def render(data: dict[str, Any], text: str) -> str:
     """
     key, _, spec = text.partition(":")
     value = lookup(data, key.strip())
+    if value is None:  # computed, and found not to exist in this cohort
+        return UNKNOWN
     shown = format(value, spec.strip())
     if isinstance(value, str) or not shown.startswith("-"):
         return shown

@@ -5,11 +5,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from thalutils import tables
 from thalutils.cohort import Cohort, Session
 from thalutils.errors import ImageError
 from thalutils.files import read_json
 from thalutils.imaging import brain_mask, masks
-from thalutils.segmenters.session import made, methods
+from thalutils.segmenters.session import STAGE, first_visit, made, methods
 from thalutils.stage import Rows, Task
 
 VOLUME_STAGE, OVERLAP_STAGE = "2-6-3-volumes", "3-2-voxel-agreement"
@@ -19,16 +20,27 @@ RATER = {"manual": "rater-1", "truth": None}
 
 def measure_volumes(task: Task) -> Rows:
     """Return the volume of every mask and reference of a visit, and the brain mask's as intracranial."""
+    presets = _presets(task)
     rows = []
     for method, path in made(task.cohort, task.session).items():
         image = nib.load(path)
         left, right = masks.sides_ml(np.asarray(image.dataobj), image.affine)
-        rows.append(_volume(task, method, task.options["preset"], None, left, right))
+        rows.append(_volume(task, method, presets.get(method), None, left, right))
     for name in REFERENCES:
         found = _reference_volume(task, name)
         if found:
             rows.append(_volume(task, name, None, RATER[name], *found))
     return {"volumes": rows, "intracranial": _intracranial(task)}
+
+
+def _presets(task: Task) -> dict[str, str]:
+    """Return the preset that made each mask of the visit; that of a fused mask is its first part's."""
+    session = task.session
+    shard = task.cohort.results / tables.SHARDS / STAGE / session.participant_id / "masks.tsv"
+    table = tables.read(shard)
+    mine = table[table["session_id"] == session.session_id].set_index("method")["preset"].to_dict()
+    fused = {method: mine.get("-".join(method.split("-")[:2])) for method in methods()}
+    return fused | mine
 
 
 def _volume(
@@ -52,9 +64,8 @@ def _reference_volume(task: Task, name: str) -> tuple[float, float] | None:
 
 def _intracranial(task: Task) -> list[dict[str, Any]]:
     """Return the volume inside the brain mask of a person's first visit."""
-    first = next(one for one in task.cohort.sessions(task.session.participant_id))
     path = task.derivative(brain_mask.ENDING)
-    if task.session != first or not path.exists():
+    if task.session != first_visit(task.cohort, task.session) or not path.exists():
         return []
     image = nib.load(path)
     size = tuple(float(edge) for edge in image.header.get_zooms()[:3])
@@ -75,9 +86,7 @@ def measure_overlap(task: Task) -> Rows:
             continue
         for method, mask in found.items():
             measured = masks.overlap(mask, reference, voxel_mm)
-            rows.append(
-                task.row(method=method, reference=name, rater=RATER[name]) | measured._asdict()
-            )
+            rows.append(task.row(method=method, reference=name, rater=RATER[name]) | measured._asdict())
     pairs = masks.containment_matrix(found) if found else None
     contained = [] if pairs is None else [task.row(**row) for row in pairs.to_dict("records")]
     return {"overlap": rows, "containment": contained}

@@ -17,6 +17,7 @@ ATLAS_SCRIPT = Path(__file__).with_name("samseg_atlas.py")
 TIME_LIMIT_S = {"fast": 1800.0, "full": 7200.0}
 ATLAS_LIMIT_S = 900.0
 COARSE_MM = 3.0
+STRUCTURES_FILE = "structures.nii.gz"
 # fast: ANTs finds the affine, and the mesh has one level, at about 3.3 mm and for a few rounds;
 # full: SAMSEG as it comes, its own affine and two levels at 2 and 1 mm.
 PRESETS = {
@@ -77,7 +78,9 @@ class Samseg:
         like, found = nib.load(image), nib.load(result)
         if not np.allclose(like.affine, found.affine, atol=1e-3):
             raise ToolError("SAMSEG left its result on another grid than the image's.")
-        write_thalamus(np.asarray(found.dataobj), like, folder, self.name)
+        labels = np.asarray(found.dataobj)
+        write_thalamus(labels, like, folder, self.name)
+        nib.save(nib.Nifti1Image(labels.astype(np.int16), like.affine), folder / STRUCTURES_FILE)
         write_json(folder / "icv.json", {"icv_ml": _intracranial(work / "out" / "sbtiv.stats")})
         for leftover in sorted(work.rglob("*"), reverse=True):
             leftover.rmdir() if leftover.is_dir() else leftover.unlink()
@@ -99,7 +102,9 @@ def _affine(image: Path, target: Path) -> Path:
     """
     import ants  # here, since it takes seconds and most stages do without
 
-    template = next(tool_environment("samseg").glob("lib/python*/site-packages/samseg/atlas/20*/template.nii.gz"))
+    template = next(
+        tool_environment("samseg").glob("lib/python*/site-packages/samseg/atlas/20*/template.nii.gz")
+    )
     coarse = []
     for path in (template, image):
         loaded = nib.load(path)

@@ -1,22 +1,21 @@
 """Every tool on every contrast of a visit, and the ensembles of its masks."""
 
 from collections.abc import Callable
-from itertools import combinations
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from thalutils import tables
 from thalutils.cohort import Cohort, Session
-from thalutils.errors import ToolError, UsageError
+from thalutils.errors import ToolError
 from thalutils.files import hash_file, read_json
 from thalutils.imaging import alignment, brain_mask, masks
-from thalutils.process import cached
+from thalutils.process import cached, code_hash
 from thalutils.segmenters.protocol import LABELS_FILE, method_name
 from thalutils.segmenters.registry import NOT_RUN, SEGMENTERS, segmenter
-from thalutils.stage import Rows, Task, derivative, exclusion, need, usable_scans
+from thalutils.segmenters.samseg import STRUCTURES_FILE
+from thalutils.stage import Rows, Task, derivative, need, usable_scans
 
 STAGE = "2-6-2-segmentation"
 ENSEMBLE_STAGE = "2-6-2-ensembles"
@@ -24,11 +23,18 @@ ENSEMBLE_STAGE = "2-6-2-ensembles"
 ENSEMBLES = (("T1", "FLAIR"), ("T1", "R1"), ("R1", "FLAIR"), ("T1", "R1", "FLAIR"))
 IMAGES = {"FLAIR": alignment.ENDINGS["FLAIR"], "R1": alignment.RESCALED}
 THALAMUS_ML = (3.0, 25.0)
+# Thalamus, caudate, putamen, pallidum, amygdala, accumbens: what MindGlide's one label joins.
+DEEP_GREY = (10, 11, 12, 13, 18, 26, 49, 50, 51, 52, 54, 58)
 
 
 def ending(method: str) -> str:
     """Return how the file of a method's mask ends."""
     return f"space-T1w_desc-{method.replace('-', '')}_dseg.nii.gz"
+
+
+def structures_ending(method: str) -> str:
+    """Return how the file of all structures that a method drew ends."""
+    return f"space-T1w_desc-{method.replace('-', '')}structures_dseg.nii.gz"
 
 
 def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session], list[str]]:
@@ -39,13 +45,10 @@ def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session
     of the first `samseg_t1`; -1 means every visit of everyone.
     """
     order = list(cohort.participants["participant_id"])
-    first = {}
-    for session in cohort.sessions():
-        first.setdefault(session.participant_id, session.session_id)
 
     def chosen(session: Session) -> list[str]:
         place = order.index(session.participant_id)
-        baseline = session.session_id == first[session.participant_id]
+        baseline = session == first_visit(cohort, session)
         found = []
         for tool in SEGMENTERS:
             if not tool.availability().ok:
@@ -88,12 +91,21 @@ def segment(task: Task) -> Rows:
         task.cohort.cache, f"segment-{tool.name}", key, lambda to: tool.segment(image, mask, to, preset)
     )
     check_plausible(made / LABELS_FILE, method)
-    task.keep(made, {LABELS_FILE: ending(method)})
+    names = {LABELS_FILE: ending(method)}
+    if (made / STRUCTURES_FILE).exists():
+        names[STRUCTURES_FILE] = structures_ending(method)
+    task.keep(made, names)
+    rows: Rows = {"masks": [task.row(method=method, preset=preset)]}
     icv = read_json(made / "icv.json")
-    if icv and icv["icv_ml"] and contrast == "T1":
-        row = {"participant_id": task.session.participant_id, "icv_ml": icv["icv_ml"], "source": tool.name}
-        return {"intracranial": [row]}
-    return {}
+    if icv and icv["icv_ml"] and contrast == "T1" and task.session == first_visit(task.cohort, task.session):
+        person = {"participant_id": task.session.participant_id}
+        rows["intracranial"] = [person | {"icv_ml": icv["icv_ml"], "source": tool.name}]
+    return rows
+
+
+def first_visit(cohort: Cohort, session: Session) -> Session:
+    """Return the first visit of a visit's person."""
+    return cohort.sessions(session.participant_id)[0]
 
 
 def contrast_image(task: Task, contrast: str) -> Path:
@@ -132,30 +144,52 @@ def check_plausible(path: Path, method: str) -> None:
 
 
 def fuse(task: Task) -> Rows:
-    """Build the ensembles of one visit: majority votes, and STAPLE for all three contrasts."""
+    """Build the ensembles of one visit, and rehearse the cut of a deep-grey label by an envelope."""
     for tool in SEGMENTERS:
-        if not tool.per_contrast:
-            continue
-        single = {contrast: task.derivative(ending(f"{tool.name}-{contrast}")) for contrast in tool.contrasts}
-        for contrasts in ENSEMBLES:
-            method = "-".join((tool.name, *contrasts))
-            for name in (method, f"{method}-STAPLE"):
-                task.derivative(ending(name)).unlink(missing_ok=True)
-            paths = [single[contrast] for contrast in contrasts]
-            if not all(path.exists() for path in paths):
-                continue
-            images = [nib.load(path) for path in paths]
-            labels = [np.asarray(image.dataobj) for image in images]
-            _save(task, method, masks.ensemble(labels), images[0])
-            if len(contrasts) == 3:
-                sides = [masks.staple([one == side for one in labels]) * np.uint8(side) for side in (10, 49)]
-                _save(task, f"{method}-STAPLE", np.maximum(*sides), images[0])
-    return {}
+        if tool.per_contrast:
+            for contrasts in ENSEMBLES:
+                _fuse_contrasts(task, tool.name, contrasts)
+    return {"envelope": _envelope(task)}
 
 
-def _save(task: Task, method: str, labels: np.ndarray, like: nib.Nifti1Image) -> None:
-    path = task.derivative(ending(method))
-    nib.save(nib.Nifti1Image(labels.astype(np.uint8), like.affine), path)
+def _fuse_contrasts(task: Task, tool: str, contrasts: tuple[str, ...]) -> None:
+    """Fuse a tool's masks on some contrasts by vote, and three of them by STAPLE too."""
+    method = "-".join((tool, *contrasts))
+    names = {"vote.nii.gz": ending(method)}
+    if len(contrasts) == 3:
+        names["staple.nii.gz"] = ending(f"{method}-STAPLE")
+    for name in names.values():
+        task.derivative(name).unlink(missing_ok=True)
+    paths = [task.derivative(ending(f"{tool}-{contrast}")) for contrast in contrasts]
+    if not all(path.exists() for path in paths):
+        return
+
+    def vote(folder: Path) -> None:
+        images = [nib.load(path) for path in paths]
+        labels = [np.asarray(image.dataobj) for image in images]
+        fused = {"vote.nii.gz": masks.ensemble(labels)}
+        if len(contrasts) == 3:
+            sides = [masks.staple([one == side for one in labels]) * np.uint8(side) for side in (10, 49)]
+            fused["staple.nii.gz"] = np.maximum(*sides)
+        for name, values in fused.items():
+            nib.save(nib.Nifti1Image(values.astype(np.uint8), images[0].affine), folder / name)
+
+    key = {"masks": [hash_file(path) for path in paths], "code": code_hash("thalutils.imaging.masks")}
+    task.keep(cached(task.cohort.cache, "ensemble", key, vote), names)
+
+
+def _envelope(task: Task) -> list[dict[str, object]]:
+    """Cut SAMSEG's deep grey matter on T1w by Template's mask, and measure what the cut decided."""
+    structures = task.derivative(structures_ending("SAMSEG-T1"))
+    envelope = task.derivative(ending("Template"))
+    if not structures.exists() or not envelope.exists():
+        return []
+    image = nib.load(structures)
+    deep_grey = np.isin(np.asarray(image.dataobj), DEEP_GREY)
+    inside = np.asarray(nib.load(envelope).dataobj) > 0
+    size = tuple(float(edge) for edge in image.header.get_zooms()[:3])
+    checks = masks.envelope_checks(deep_grey, inside, size)
+    return [task.row(method="SAMSEG-T1-DGM", envelope="Template") | checks._asdict()]
 
 
 def methods() -> list[str]:

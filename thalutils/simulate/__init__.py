@@ -1,0 +1,1 @@
+"""Simulated scans of heads whose truth is known."""

@@ -7,16 +7,16 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from thalutils import fetch
 from thalutils.cohort import Cohort
 from thalutils.errors import ImageError
 from thalutils.files import hash_file
 from thalutils.process import cached
-from thalutils import fetch
 from thalutils.segmenters import samseg
 
 # SynthSeg's label maps split what lies outside the brain into unnamed intensity clusters and
 # name some ventricles' edges apart; here each becomes the structure it stands for.
-SYNTHSEG = {25: 77, 57: 77, 136: 4, 137: 5, 163: 43, 164: 44} | {label: 258 for label in range(500, 531)}
+SYNTHSEG = {25: 77, 57: 77, 136: 4, 137: 5, 163: 43, 164: 44} | dict.fromkeys(range(500, 531), 258)
 SMOOTHING_MM = 0.6
 
 

@@ -97,7 +97,9 @@ class Head:
             structure, _ = self.structure_at(slab.reshape(-1, 3))
             counts += np.bincount(structure, minlength=len(counts))
         size = grid.spacing_mm**3 / 1000
-        return {int(value): float(count * size) for value, count in zip(self.anatomy.values, counts, strict=True)}
+        return {
+            int(value): float(count * size) for value, count in zip(self.anatomy.values, counts, strict=True)
+        }
 
 
 def lookup(anatomy: Anatomy, there_mm: np.ndarray) -> np.ndarray:
@@ -183,9 +185,7 @@ def add_lesions(anatomy: Anatomy, count: int, rng: np.random.Generator) -> Anato
     lesion = np.uint8(np.flatnonzero(values == tissues.LESION)[0])
     coarse = structure[::4, ::4, ::4]
     spacing = 4 * np.abs(np.linalg.norm(anatomy.affine[:3, :3], axis=0))
-    distance = ndimage.distance_transform_edt(
-        ~_is(anatomy, coarse, tissues.VENTRICLES), sampling=spacing
-    )
+    distance = ndimage.distance_transform_edt(~_is(anatomy, coarse, tissues.VENTRICLES), sampling=spacing)
     white = _is(anatomy, coarse, tissues.WHITE_MATTER)
     candidates = np.argwhere(white & (distance > 2) & (distance < 14)) * 4
     if len(candidates) == 0:
@@ -230,7 +230,9 @@ def _change(head: Head, thalamus_ml: float, brain_ml: float) -> Head:
         return Head(head.anatomy, field, head.texture, head.texture_grid)
 
     before = sum(head.thalamus_ml())
-    tries = [(guess, sum(changed(guess).thalamus_ml()) - thalamus_ml) for guess in (0.0, before - thalamus_ml)]
+    tries = [
+        (guess, sum(changed(guess).thalamus_ml()) - thalamus_ml) for guess in (0.0, before - thalamus_ml)
+    ]
     for _ in range(6):
         (a, off_a), (b, off_b) = tries[-2:]
         if abs(off_b) < VOLUME_TOLERANCE * thalamus_ml or off_a == off_b:

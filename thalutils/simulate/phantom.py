@@ -108,9 +108,7 @@ class _Visit:
     def scan(self) -> None:
         settings, rng = self.settings, self.random(POSES)
         pose = scanner.movement(rng, VISIT_MOVEMENT_MM, VISIT_MOVEMENT_DEG)
-        moved = [
-            scanner.movement(rng, settings.movement_mm, settings.movement_deg) @ pose for _ in range(2)
-        ]
+        moved = [scanner.movement(rng, settings.movement_mm, settings.movement_deg) @ pose for _ in range(2)]
         reference = Frame.whole_head(settings.structural_mm, pose)
         flair = Frame.whole_head(settings.structural_mm, moved[0])
         mpm = Frame.whole_head(settings.mpm_mm, moved[1])

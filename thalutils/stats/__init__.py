@@ -1,0 +1,1 @@
+"""Statistics: tidy tables in, tidy tables out."""

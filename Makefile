@@ -1,0 +1,51 @@
+# make book | make test | make tools | make bench: each sets up what it needs first.
+COHORT ?= phantom
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+JOBS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: book test tools lint clean
+
+book: $(READY) tools
+	$(BIN)/thalutils run $(COHORT) $(if $(JOBS),--jobs $(JOBS))
+	$(BIN)/thalutils book $(COHORT)
+
+test: $(READY) tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(READY)
+	$(BIN)/pre-commit run --all-files
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) with $(PYTHON): several minutes the first time"
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is older: make PYTHON=/path/to/python3.11"; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+# SAMSEG needs numpy<2, so it has an environment of its own; where it has no wheel, the study goes without.
+tools: .tools/samseg/.tried
+
+.tools/samseg/.tried: requirements-samseg.lock
+	@echo "Setting up SAMSEG in .tools/samseg"
+	@mkdir -p .tools/samseg
+	@if "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)) or sys.platform != "linux")'; then \
+		"$(PYTHON)" -m venv .tools/samseg && \
+		.tools/samseg/bin/python -m pip install --quiet --requirement requirements-samseg.lock; \
+	else \
+		echo "SAMSEG has no wheel for this Python or system: the study runs without it and says so."; \
+	fi
+	@touch $@
+
+clean:
+	rm -rf build
