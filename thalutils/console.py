@@ -88,7 +88,7 @@ def run(
     if only is None:
         _check_known(cohort, stages, values)
     runner.plan(cohort, stages, values, only)  # refuses unknown parameters before anything runs
-    if participants != "all" and not cohort.simulated:
+    if participants != "all" and (cohort.bids / "participants.tsv").exists():
         cohort.choose(participants)
     results = []
     with _bars() as bars:

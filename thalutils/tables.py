@@ -194,7 +194,7 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         | {
             "source": _text("The tool that drew it"),
             "brain_ml": _number("Volume inside the mask", "mL", 0),
-            "dice_truth": _fraction("Dice with the true brain, where the truth is known"),
+            "dice_truth": _fraction("Dice with all that lies inside the true skull, where it is known"),
             "verdict": _text("A reviewer's verdict: pass, fail, or n/a if none was entered", nullable=True),
         },
         ["participant_id", "session_id"],

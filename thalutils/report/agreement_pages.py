@@ -24,7 +24,7 @@ def boxes(overlap: pd.DataFrame, reference: str) -> HTML:
     if mine.empty:
         return _without(reference)
     fig = plots.agreement_boxes(mine, reference=reference)
-    caption = f"Voxel agreement with {MEASURES[reference]} (`{reference}`). Points are visits; boxes (quartiles, whiskers to 1.5 IQR) stand where there are three or more."
+    caption = f"Voxel agreement with {MEASURES[reference]} (`{reference}`). Points are people at their first visit; boxes (quartiles, whiskers to 1.5 IQR) stand where there are three or more."
     return figures.figure(
         fig, caption=caption, alt="Dice, precision and sensitivity per method.", name=f"overlap-{reference}"
     )
@@ -48,7 +48,7 @@ def containment(found: pd.DataFrame) -> HTML:
     if found.empty:
         return note("There are no masks to compare.")
     fig = plots.containment_heat(found)
-    return figures.figure(fig, caption="Containment of the mask in the row within the mask in the column, mean over visits.",
+    return figures.figure(fig, caption="Containment of the mask in the row within the mask in the column, mean over people at their first visit.",
                           alt="A square of shares between 0 and 1, one row and column per method.", name="containment")  # fmt: skip
 
 

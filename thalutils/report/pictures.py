@@ -17,7 +17,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
 from thalutils.errors import ImageError
-from thalutils.report.viewer import _colour
+from thalutils.report.viewer import mask_colour
 
 # The axis a plane cuts, its name, and the directions at its left and right edge.
 PLANES = ((2, "axial", "LR"), (1, "coronal", "LR"), (0, "sagittal", "PA"))
@@ -188,7 +188,7 @@ def outline_sheet(
     window = _window(values[tuple(slice(int(a), int(b) + 1) for a, b in box)])
 
     looks = {
-        name: {"color": _colour(name), "linestyle": LINE_STYLES[place % len(LINE_STYLES)]}
+        name: {"color": mask_colour(name), "linestyle": LINE_STYLES[place % len(LINE_STYLES)]}
         for place, name in enumerate(inside)
     }
     sizes = np.array([np.delete((high - low) * zooms, axis) for axis, *_ in PLANES])

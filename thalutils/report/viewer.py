@@ -75,7 +75,7 @@ def viewer(
     box = _box(list(inside.values()), scan, margin_mm)
     scan = scan.slicer[box]
     inside = {name: mask[box] for name, mask in inside.items()}
-    shades = {name: (colours or {}).get(name) or _colour(name) for name in inside}
+    shades = {name: (colours or {}).get(name) or mask_colour(name) for name in inside}
 
     values = np.nan_to_num(scan.get_fdata(dtype=np.float32), posinf=0.0, neginf=0.0)
     window = _window(values)
@@ -138,7 +138,7 @@ def _box(masks: list[np.ndarray], scan: SpatialImage, margin_mm: float) -> tuple
     return tuple(slice(int(a), int(b), step) for a, b in zip(low, high, strict=True))
 
 
-def _colour(name: str) -> str:
+def mask_colour(name: str) -> str:
     """Return a method's colour, as light as a dark scan needs it."""
     if name == "truth":
         return "#ffffff"

@@ -211,7 +211,7 @@ def segment(piece: Piece) -> Path:
         raise ImageError(f"no {piece.contrast}.")
     key = {
         "image": hash_file(image),
-        "mask": hash_file(piece.prepared.mask) if not tool.per_contrast else None,
+        "mask": hash_file(piece.prepared.mask),
         "tool": [tool.name, tool.availability().version],
         "options": tool.options(piece.preset),
     }

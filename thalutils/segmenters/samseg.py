@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from scipy import ndimage
 from scipy.io import savemat
 
 from thalutils.errors import ToolError
@@ -65,7 +66,7 @@ class Samseg:
         work = folder / "work"
         work.mkdir()
         write_json(work / "options.json", {"optimizationOptions": PRESETS[preset]})
-        start = ["-r", _affine(image, work / "affine.mat")] if preset == "fast" else []
+        start = ["-r", _affine(image, mask, work / "affine.mat")] if preset == "fast" else []
         run_program(
             [tool_environment("samseg") / "bin" / "run_samseg", "-i", image, "-o", work / "out",
              "--threads", "1", "--options", work / "options.json", *start],
@@ -95,24 +96,30 @@ class Samseg:
         )
 
 
-def _affine(image: Path, target: Path) -> Path:
+def _affine(image: Path, mask: Path, target: Path) -> Path:
     """Write ANTs' affine from SAMSEG's template to the image as SAMSEG reads it (LPS, template to image).
 
+    Only what lies inside the skull is compared, so that a stripped scan does as well as a whole one.
     SAMSEG's own search takes over a minute; its mesh then deforms away what is left of the difference.
     """
     import ants  # here, since it takes seconds and most stages do without
 
-    template = next(
-        tool_environment("samseg").glob("lib/python*/site-packages/samseg/atlas/20*/template.nii.gz")
+    template = nib.load(
+        next(tool_environment("samseg").glob("lib/python*/site-packages/samseg/atlas/20*/template.nii.gz"))
+    )
+    head = nib.load(image)
+    pairs = (
+        (template, _inside_skull(template.get_fdata(dtype=np.float32))),
+        (head, np.asarray(nib.load(mask).dataobj) > 0),
     )
     coarse = []
-    for path in (template, image):
-        loaded = nib.load(path)
-        values = nib.Nifti1Image(loaded.get_fdata(dtype=np.float32), loaded.affine)
-        values.header.set_xyzt_units("mm", "sec")
-        coarse.append(ants.resample_image(ants.from_nibabel_nifti(values), (COARSE_MM,) * 3, False, 0))
+    for whole, inside in pairs:
+        values = np.where(inside, whole.get_fdata(dtype=np.float32), 0)
+        brain = nib.Nifti1Image(values, whole.affine)
+        brain.header.set_xyzt_units("mm", "sec")
+        coarse.append(ants.resample_image(ants.from_nibabel_nifti(brain), (COARSE_MM,) * 3, False, 0))
     found = ants.registration(
-        *coarse, "Affine", random_seed=1, aff_random_sampling_rate=0.3, aff_iterations=(200, 100, 50),
+        *coarse, "Affine", random_seed=1, aff_random_sampling_rate=0.5, aff_iterations=(200, 100, 50),
         aff_shrink_factors=(4, 2, 1), aff_smoothing_sigmas=(2, 1, 0),
     )["fwdtransforms"]  # fmt: skip
     transform = ants.read_transform(found[0])
@@ -124,6 +131,14 @@ def _affine(image: Path, target: Path) -> Path:
     for leftover in found:
         Path(leftover).unlink(missing_ok=True)
     return target
+
+
+def _inside_skull(template: np.ndarray) -> np.ndarray:
+    """Return what lies inside the skull of SAMSEG's template, whose values are means of tissue classes."""
+    tissue = ndimage.binary_erosion((template > 1.95) & (template < 4.4), iterations=2)
+    pieces, _ = ndimage.label(tissue)
+    largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    return ndimage.binary_fill_holes(ndimage.binary_dilation(largest, iterations=2))
 
 
 @lru_cache(maxsize=1)

@@ -83,7 +83,7 @@ def segment(task: Task) -> Rows:
     preset = task.options["preset"]
     key = {
         "image": hash_file(image),
-        "mask": hash_file(mask) if not tool.per_contrast else None,
+        "mask": hash_file(mask),
         "tool": [tool.name, tool.availability().version],
         "options": tool.options(preset),
     }

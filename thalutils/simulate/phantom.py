@@ -156,7 +156,7 @@ class _Visit:
         stem = self.truth / self.stem
         self._save(Path(f"{stem}_desc-thalamus_dseg"), whole, frame, {})
         self._save(Path(f"{stem}_desc-structures_dseg"), labels, frame, {})
-        self._save(Path(f"{stem}_desc-brain_mask"), (shares["brain"] >= 0.5).astype(np.uint8), frame, {})
+        self._save(Path(f"{stem}_desc-brain_mask"), (shares["inside"] >= 0.5).astype(np.uint8), frame, {})
         left, right = self.head.thalamus_ml()
         write_json(
             f"{stem}_volumes.json", {"left_ml": left, "right_ml": right, "brain_ml": self.head.brain_ml()}

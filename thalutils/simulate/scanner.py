@@ -241,7 +241,7 @@ def tissue_shares(head: Head, frame: Frame, count: int) -> tuple[dict[str, np.nd
     Returns
     -------
     shares : dict of ndarray of float32, shape (x, y, z)
-        ``left``, ``right`` (thalamus), ``fluid`` and ``brain``, from 0 to 1.
+        ``left``, ``right`` (thalamus), ``fluid`` and ``inside`` (the skull), from 0 to 1.
     labels : ndarray of int16, shape (x, y, z)
         FreeSurfer's label at the voxel's middle.
     """
@@ -252,7 +252,7 @@ def tissue_shares(head: Head, frame: Frame, count: int) -> tuple[dict[str, np.nd
         "fluid": tissues.FLUID,
     }
     kinds = {name: np.isin(values, labels).astype(np.float32) for name, labels in groups.items()}
-    kinds["brain"] = (~np.isin(values, tissues.OUTSIDE_BRAIN)).astype(np.float32)
+    kinds["inside"] = (~np.isin(values, tissues.OUTSIDE_SKULL)).astype(np.float32)
     voxels = frame.head_voxels(head)
     where = tuple(voxels.T)
     sums = {name: np.zeros(len(voxels), dtype=np.float32) for name in kinds}
