@@ -18,7 +18,7 @@ COHORT = "phantom-mini"
 
 def thalutils(*arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "thalutils.cli", *arguments]
-    return subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_nothing_runs_twice(results):
 
 def test_the_dataset_is_valid_bids(results):
     program = Path(sys.executable).with_name("bids-validator-deno")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [program, "--format", "json", project_root() / "data" / COHORT],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

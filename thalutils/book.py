@@ -43,7 +43,7 @@ def build(cohorts: list[Cohort], stages: list[Stage], tell: Callable[[str], None
         log = root / "build" / "logs" / f"book-{'-'.join(names)}.log"
         try:
             run_program(
-                [sys.executable, "-m", "jupyter_book", "build", source, "--path-output", work,
+                [Path(sys.executable).with_name("jupyter-book"), "build", source, "--path-output", work,
                  "--all", "-W", "--keep-going"],
                 log=log,
                 timeout_s=BUILD_LIMIT_S,

@@ -59,14 +59,24 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
         draft = scratch / target.name
         yield draft
-        if target.is_dir() and not target.is_symlink():
-            target.rename(scratch / "replaced")
-        draft.replace(target)
+        _swap(draft, target, scratch / "replaced")
     except OSError as error:
         raise _explain(error, target) from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _swap(draft: Path, target: Path, replaced: Path) -> None:
+    if not target.is_dir() or target.is_symlink():
+        draft.replace(target)
+        return
+    target.rename(replaced)
+    try:
+        draft.replace(target)
+    except OSError:
+        replaced.rename(target)
+        raise
 
 
 def _explain(error: OSError, target: Path) -> Exception:

@@ -26,6 +26,8 @@ TAIL_LINES = 12
 POLL_S = 0.5
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
 JOBS_VARIABLE = "THALUTILS_JOBS"
+# What this process has started and not yet seen end: nothing of it may outlive the process.
+_running: set[subprocess.Popen] = set()
 
 
 def run_program(
@@ -53,10 +55,12 @@ def run_program(
             )  # fmt: skip
         except OSError as error:
             raise ToolError(f"{argv[0]}: cannot be started ({error.strerror}).") from None
+        _running.add(program)
         try:
             _wait(program, timeout_s, parent)
         finally:
             _end_group(program)
+            _running.discard(program)
     output = log.read_text(encoding="utf-8", errors="replace")
     if program.returncode:
         tail = "\n".join(output.splitlines()[-TAIL_LINES:])
@@ -107,13 +111,8 @@ def parallel_map(
     """
     items = list(items)
     progress = Progress(label, len(items))
-    jobs = min(job_count(), len(items))
-    if jobs <= 1:
-        outcomes = []
-        for item in items:
-            outcomes.append(_attempt(function, item))
-            progress.step(describe(item))
-        return outcomes
+    jobs = max(1, min(job_count(), len(items)))
+    # One process is a pool too: its worker watches this process and ends its programs with it.
     outcomes = [None] * len(items)
     with ProcessPoolExecutor(jobs, get_context("spawn"), _watch_parent, (os.getpid(),)) as pool:
         places = {pool.submit(_attempt, function, item): place for place, item in enumerate(items)}
@@ -142,6 +141,8 @@ def _watch_parent(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(POLL_S)
+        for program in list(_running):
+            _end_group(program)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,9 +1,11 @@
 """Whether a scan is fit to be used: read whole, in space, with something in it."""
 
+import itertools
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.openers import ImageOpener
 
 from thalutils.errors import ImageError
 from thalutils.stage import Rows, Task, exclusion
@@ -37,6 +39,7 @@ def load(path: str | Path) -> nib.Nifti1Image:
         raise ImageError(f"{path.name}: the file is missing or empty. Copy it again from its source.")
     try:
         image = nib.load(path)
+        _check_stored_size(image, path)
         check_geometry(image, path.name)
         data = np.asanyarray(image.dataobj).astype(np.float32)
     except ImageError:
@@ -47,6 +50,15 @@ def load(path: str | Path) -> nib.Nifti1Image:
         ) from None
     check_values(data, path.name)
     return nib.Nifti1Image(data, image.affine, image.header)
+
+
+def _check_stored_size(image: nib.spatialimages.SpatialImage, path: Path) -> None:
+    # nibabel turns a size of 0 into 1 mm as it reads, so the file itself is asked
+    if isinstance(image, nib.Nifti1Image):
+        with ImageOpener(path) as handle:
+            size = type(image.header).from_fileobj(handle, check=False)["pixdim"][1 : 1 + min(3, image.ndim)]
+        if not np.isfinite(size).all() or not size.all():
+            raise ImageError(f"{path.name}: its header gives voxels of {_by(size)} mm. Convert it anew.")
 
 
 def check_geometry(image: nib.spatialimages.SpatialImage, name: str) -> None:
@@ -83,7 +95,7 @@ def _check_forms(image: nib.Nifti1Image, name: str) -> None:
     if not s_code and not q_code:
         raise ImageError(f"{name}: its header has no orientation (sform and qform code 0). Convert it anew.")
     if s_code and q_code and s_code == q_code:
-        corners = np.array([[0, 0, 0, 1], [*(np.array(image.shape) - 1), 1]], dtype=float)
+        corners = np.array(list(itertools.product(*((0, edge - 1) for edge in image.shape), (1,))))
         apart = np.abs(corners @ (sform - qform).T).max()
         if apart > FORM_TOLERANCE_MM:
             raise ImageError(

@@ -167,9 +167,9 @@ def register(
     ``ants-rigid`` is ANTs' rigid registration by mutual information from identity, with its
     default levels upon a T1w thinned to about 2 mm (a 1 mm one takes eight times as long for 0.02
     mm). These three stand for the paper's three for R1. For FLAIR, ``sitk-mi-rigid`` is rigid
-    by mutual information on full images: FLIRT's search makes normalised correlation work there,
-    but with this optimiser it settled up to 16 mm off on real heads, as FLAIR darkens what T1w
-    brightens. SimpleITK starts from the scanner's coordinates, from the middles of the boxes and
+    by mutual information on full images: the paper has FLIRT's normalised correlation there, but
+    correlation with this optimiser settled 2 to 16 mm off on three real heads, as FLAIR darkens what
+    T1w brightens. SimpleITK starts from the scanner's coordinates, from the middles of the boxes and
     from the centres of mass, and keeps the best at the coarsest level.
 
     Parameters

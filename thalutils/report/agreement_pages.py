@@ -35,12 +35,26 @@ def overlap_table(overlap: pd.DataFrame, reference: str) -> HTML:
     mine = overlap[overlap["reference"] == reference]
     if mine.empty:
         return _without(reference)
-    summary = agreement.overlap_summary(mine, reference)
+    summary = _wide(agreement.overlap_summary(mine, reference))
     return tables.show(
         summary,
         caption=f"Agreement with {MEASURES[reference]}: median and quartiles.",
         name=f"overlap-{reference}",
     )
+
+
+def _wide(summary: pd.DataFrame) -> pd.DataFrame:
+    """Lay medians and quartiles out as the paper's Table 1 does: a row per method."""
+    digits = {"dice": 3, "precision": 3, "sensitivity": 3, "hd95_mm": 2, "mean_surface_mm": 2}
+    cells = summary.assign(
+        cell=[
+            f"{row.median:.{digits[row.measure]}f}"
+            + (f" ({row.q1:.{digits[row.measure]}f}–{row.q3:.{digits[row.measure]}f})" if row.n > 1 else "")
+            for row in summary.itertuples()
+        ]
+    )
+    wide = cells.pivot_table(index=["method", "n"], columns="measure", values="cell", aggfunc="first")
+    return wide.loc[in_order(cells["method"]), list(digits)].reset_index()
 
 
 def containment(found: pd.DataFrame) -> HTML:

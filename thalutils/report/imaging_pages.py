@@ -141,14 +141,14 @@ def mask_viewer(cohort: Cohort) -> HTML:
     )  # fmt: skip
 
 
-def volume_viewer(cohort: Cohort, image: str, mask: str, title: str) -> HTML:
+def volume_viewer(cohort: Cohort, image: str, mask: str, title: str, name: str = "brain mask") -> HTML:
     """Return the interactive view of one derivative with one mask on it, of the first visit that has both."""
     session = first_with(cohort, image, mask)
     if session is None:
         return note(f"No visit has {title}.")
     shown = nib.load(derivative(cohort, session, image))
     outline = nib.load(derivative(cohort, session, mask))
-    return viewer.viewer(shown, {"brain mask": outline}, title=f"{title} of {session.key}", margin_mm=2.0,
+    return viewer.viewer(shown, {name: outline}, title=f"{title} of {session.key}", margin_mm=2.0,
                          alt=f"{title} of {session.key} in three planes.")  # fmt: skip
 
 
@@ -220,5 +220,5 @@ def envelope(found: pd.DataFrame) -> HTML:
     """Tabulate how far an envelope drew the masks made with it."""
     if found.empty:
         return note("No visit has a deep-grey label and an envelope.")
-    return tables.show(found, caption="Deep-grey label cut by an envelope: what is left, and how much of its surface the envelope drew.", name="envelope",
+    return tables.show(found, caption="A deep-grey label cut by an envelope.", name="envelope",
                        units={"dgm_ml": "mL", "volume_ml": "mL"})  # fmt: skip

@@ -1,0 +1,228 @@
+"""Cohorts: what a user may get wrong in the YAML, in participants.tsv and in the folders, and what then goes on."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from thalutils.cohort import Cohort, Session, shorten
+from thalutils.errors import CohortError, TableError
+
+REPOSITORY = Path(__file__).parents[1]
+COHORTS = sorted((REPOSITORY / "cohorts").glob("*.yml"))
+
+
+def written(checkout: Path, text: str, name: str = "mine") -> str:
+    (checkout / "cohorts" / f"{name}.yml").write_text(text)
+    return name
+
+
+def touch(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize("path", COHORTS, ids=lambda path: path.stem)
+def test_cohorts_of_the_study_load(path, monkeypatch):
+    monkeypatch.setenv("THALUTILS_ROOT", str(REPOSITORY))
+    cohort = Cohort.load(path.stem)
+    assert cohort.settings.title == yaml.safe_load(path.read_text())["title"]
+    assert cohort.simulated == path.stem.startswith("phantom")
+    assert cohort.results == REPOSITORY / "build" / "results" / path.stem
+
+
+def test_the_study_has_cohorts():
+    assert {"phantom", "phantom-mini", "template"} <= {path.stem for path in COHORTS}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("title: A\nbids: data\nbid: x\n", "bid: is not a known key"),
+        ("title: A\nbids: data\nphantom: {sed: 1}\n", "phantom.sed: is not a known key"),
+        ("title: A\n", "bids: Field required"),
+        (
+            "title: A\nbids: data\nphantom: {participants: 0}\n",
+            "phantom.participants: Input should be greater",
+        ),
+        ("title: A\nbids: data\nreferences: {gold: x}\n", "a reference is manual or truth, not gold"),
+        ("title: A\nbids: data\nstages: {volumes: {preset: [fast]}}\n", "stages.volumes.preset"),
+        ("- a list\n", "the file: Input should be a valid dictionary"),
+        ("", "title: Field required"),
+        ("title: [A\n", "not YAML"),
+        ("title: !!python/object/apply:os.getcwd []\n", "not YAML"),
+        ("# " + "x" * 200_001, "larger than a cohort's YAML can be"),
+    ],
+)
+def test_a_yaml_at_fault_is_refused_and_the_fault_named(checkout, text, fault):
+    name = written(checkout, text)
+    with pytest.raises(CohortError) as caught:
+        Cohort.load(name)
+    message = str(caught.value)
+    assert message.startswith(str(checkout / "cohorts" / "mine.yml"))
+    assert fault in message
+    assert "\n" not in message
+
+
+def test_every_unknown_key_is_named_at_once(checkout):
+    written(checkout, "title: A\nbids: data\none: 1\ntwo: 2\n")
+    with pytest.raises(CohortError, match="one: is not a known key; two: is not a known key"):
+        Cohort.load("mine")
+
+
+def test_a_cohort_that_is_not_there_names_those_that_are(checkout):
+    written(checkout, "title: A\nbids: data\n")
+    for name in ("other", "other.yml", "../cohorts/other"):
+        with pytest.raises(CohortError, match=f"^{name}: no such cohort. cohorts/ has mine"):
+            Cohort.load(name)
+
+
+def test_a_cohort_by_its_path(checkout, tmp_path):
+    path = tmp_path / "far.yml"
+    path.write_text("title: A\nbids: data\n")
+    assert Cohort.load(path).name == "far"
+    assert Cohort.load(path).bids == checkout / "data"
+
+
+@pytest.mark.parametrize("name", ["Upper", "with space", "-dash", "x" * 42])
+def test_a_name_that_is_no_folder_name_is_refused(checkout, name):
+    written(checkout, "title: A\nbids: data\n", name)
+    with pytest.raises(CohortError, match="a cohort's name is lower-case"):
+        Cohort.load(name)
+
+
+def test_people_at_fault_become_exclusions_and_the_others_go_on(make_dataset, monkeypatch):
+    lines = ["sub-02", "sub_03", "../x", "sub-01", "sub-02", "", "sub-04", "n/a", "sub-05", "sub-06"]
+    rows = "participant_id\n" + "\n".join(lines) + "\n"
+    cohort = make_dataset(people=("sub-01", "sub-02", "sub-05", "sub-06"), rows=rows)
+    (cohort.bids / "sub_03").mkdir()
+    (cohort.bids.parent / "x").mkdir()
+    iterdir = Path.iterdir
+
+    def refuse(self):
+        if self.name == "sub-05":
+            raise PermissionError(13, "Permission denied")
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert cohort.choose() == ["sub-01", "sub-02", "sub-06"]
+    left_out = cohort.row_exclusions
+    assert set(left_out["stage"]) == {"2-1-cohort"}
+    expected = [
+        ("sub_03", 3, "'sub_03' is not a participant id"),
+        ("../x", 4, "'../x' is not a participant id"),
+        ("sub-02", 6, "sub-02 stands here a second time"),
+        ("sub-04", 8, "sub-04 has no folder"),
+        ("(empty)", 9, "is not a participant id"),
+        ("sub-05", 10, "sub-05 cannot be read (Permission denied)"),
+    ]
+    assert len(left_out) == len(expected)
+    for row, (person, line, reason) in zip(left_out.itertuples(), expected, strict=True):
+        assert row.participant_id == person
+        assert row.reason.startswith(f"participants.tsv line {line}: ")
+        assert reason in row.reason
+
+
+def test_what_participants_tsv_does_not_say_is_unknown(make_dataset):
+    rows = "participant_id\tgroup\tsite\tin_ground_truth\nsub-02\tn/a\t02\tyes\nsub-01\tRRMS\t01\tn/a\n"
+    people = make_dataset(rows=rows).participants
+    assert people["participant_id"].tolist() == ["sub-01", "sub-02"]
+    assert people["group"].tolist() == ["RRMS", "unknown"]
+    assert people["site"].tolist() == ["01", "02"]
+    assert people["in_ground_truth"].tolist() == [False, True]
+    assert people["sex"].isna().all()
+
+
+def test_a_dataset_that_is_not_there_or_has_no_people(make_dataset):
+    cohort = make_dataset(rows="person\nsub-01\n")
+    with pytest.raises(TableError, match=r"participants\.tsv: column participant_id is missing"):
+        cohort.choose()
+    (cohort.bids / "participants.tsv").unlink()
+    with pytest.raises(TableError, match=r"participants\.tsv: no such table"):
+        Cohort.load("tiny").choose()
+    shutil.rmtree(cohort.bids)
+    with pytest.raises(CohortError, match=r"data/tiny: no such folder\. Set `bids` in .*tiny\.yml"):
+        Cohort.load("tiny").choose()
+
+
+def test_people_are_chosen_in_the_cohorts_order(make_dataset):
+    cohort = make_dataset(people=("sub-01", "sub-02", "sub-03"))
+    assert cohort.choose("all") == cohort.choose("") == ["sub-01", "sub-02", "sub-03"]
+    assert cohort.choose(" 03, sub-01 ,") == ["sub-01", "sub-03"]
+    assert cohort.choose("sub-02,02") == ["sub-02"]
+
+
+def test_people_who_are_not_there_are_named(make_dataset):
+    cohort = make_dataset()
+    with pytest.raises(CohortError, match="^sub-07, sub-09: not in cohort tiny, which has sub-01, sub-02"):
+        cohort.choose("07,01,sub-09")
+
+
+def test_sessions_with_and_without_folders(make_dataset):
+    cohort = make_dataset(
+        people=("sub-01",), visits=("ses-02", "ses-01"), rows="participant_id\nsub-02\nsub-01\n"
+    )
+    touch(cohort.bids / "sub-02" / "anat", "sub-02_T1w.nii.gz")
+    (cohort.bids / "sub-01" / "ses-notes.txt").touch()
+    found = cohort.sessions()
+    assert [visit.key for visit in found] == ["sub-01_ses-01", "sub-01_ses-02", "sub-02_ses-01"]
+    assert found[2].folder == cohort.bids / "sub-02"
+    assert found[2].image("T1w").name == "sub-02_T1w.nii.gz"
+    assert [visit.key for visit in cohort.sessions("02")] == ["sub-02_ses-01"]
+
+
+def test_echoes_come_in_the_order_of_their_numbers(tmp_path):
+    visit = Session("sub-01", "ses-01", tmp_path)
+    stem = "sub-01_ses-01_acq-PDw"
+    touch(tmp_path / "anat", *(f"{stem}_echo-{n}_MPM.nii.gz" for n in (10, 2, 1)), f"{stem}_echo-3_MPM.json")
+    touch(tmp_path / "anat", "sub-01_ses-01_acq-T1w_echo-1_MPM.nii")
+    assert [path.name.split("_")[3] for path in visit.echoes("PDw")] == ["echo-1", "echo-2", "echo-10"]
+    assert list(visit.scans()) == ["MPM-PDw-1", "MPM-PDw-2", "MPM-PDw-10", "MPM-T1w-1"]
+
+
+def test_scans_are_known_by_whole_parts_of_their_names(tmp_path):
+    visit = Session("sub-01", "ses-01", tmp_path)
+    touch(tmp_path / "anat", "s_acq-T1w_echo-1_MPM.nii.gz", "s_rec-noFLAIR_T2w.nii.gz", "s_T1w.json")
+    touch(tmp_path / "fmap", "s_TB1map.nii.gz")
+    assert visit.image("T1w") is None
+    assert visit.image("FLAIR") is None
+    assert visit.b1_map() == tmp_path / "fmap" / "s_TB1map.nii.gz"
+    assert Session("sub-01", "ses-01", tmp_path / "absent").scans() == {}
+
+
+def test_references_are_found_by_visit(make_dataset):
+    cohort = make_dataset(references={"manual": "derivatives/manual"})
+    first, second = cohort.sessions("01")
+    anat = cohort.bids / "derivatives" / "manual" / "sub-01" / "ses-01" / "anat"
+    touch(anat, "sub-01_ses-01_desc-thalamus_dseg.nii.gz", "sub-01_ses-01_desc-brain_mask.nii.gz")
+    assert cohort.reference("manual", first).name == "sub-01_ses-01_desc-thalamus_dseg.nii.gz"
+    assert cohort.reference("manual", second) is None
+    assert cohort.reference("truth", first) is None
+
+
+def test_clinical_values_are_gathered_and_checked(make_dataset):
+    cohort = make_dataset()
+    table = cohort.bids / "sub-02" / "sub-02_sessions.tsv"
+    table.write_text("session_id\tedss\tage_years\tmood\nses-01\t2.5\t40\tgood\nses-02\tn/a\t41\tn/a\n")
+    found = cohort.clinical()
+    assert found[["participant_id", "session_id", "age_years"]].values.tolist() == [
+        ["sub-02", "ses-01", 40.0],
+        ["sub-02", "ses-02", 41.0],
+    ]
+    assert found["edss"].isna().tolist() == [False, True]
+    table.write_text("session_id\tedss\nses-01\t0.5\n")
+    with pytest.raises(TableError, match="row 1, column edss: 0.5"):
+        cohort.clinical()
+
+
+def test_a_cohort_without_clinical_values_has_none(make_dataset):
+    assert make_dataset().clinical().empty
+
+
+def test_shorten_keeps_both_ends():
+    names = [f"sub-{n:02d}" for n in range(20)]
+    assert shorten(names).startswith("sub-00, sub-01")
+    assert shorten(names).endswith("..., sub-19")
+    assert shorten(names[:8]) == ", ".join(names[:8])

@@ -1,0 +1,181 @@
+"""Files at the edge: whole or not at all, and an error that names the target."""
+
+import errno
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from thalutils.errors import ThalutilsError, UsageError
+from thalutils.files import (
+    atomic_path,
+    hash_file,
+    hash_json,
+    place,
+    project_root,
+    read_json,
+    write_json,
+    write_text,
+)
+
+FULL, REFUSED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def failing(code: int):
+    def fail(*_args, **_more):
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def test_a_block_that_raises_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match="midway"), atomic_path(tmp_path / "table.tsv") as draft:
+        draft.write_text("half")
+        raise RuntimeError("midway")
+    assert names(tmp_path) == []
+
+
+def test_a_block_that_raises_leaves_the_old_file_as_it_was(tmp_path):
+    target = tmp_path / "table.tsv"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_path(target) as draft:
+        draft.write_text("half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["table.tsv"]
+
+
+def test_the_target_is_not_touched_before_the_block_ends(tmp_path):
+    target = tmp_path / "table.tsv"
+    target.write_text("old")
+    with atomic_path(target) as draft:
+        draft.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["table.tsv"]
+
+
+def test_folders_above_the_target_are_made(tmp_path):
+    write_text(tmp_path / "a" / "b" / "c.txt", "µ")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "µ".encode()
+
+
+def test_a_folder_is_replaced_and_not_filled_up(tmp_path):
+    target = tmp_path / "sub-01"
+    target.mkdir()
+    (target / "old.tsv").write_text("old")
+    with atomic_path(target) as draft:
+        draft.mkdir()
+        (draft / "new.tsv").write_text("new")
+    assert names(tmp_path) == ["sub-01", "sub-01/new.tsv"]
+
+
+def test_a_folder_outlives_a_block_that_makes_nothing(tmp_path):
+    """The old folder was moved aside and thrown away although nothing took its place."""
+    target = tmp_path / "sub-01"
+    target.mkdir()
+    (target / "old.tsv").write_text("old")
+    with pytest.raises(OSError, match="sub-01"), atomic_path(target):
+        pass
+    assert names(tmp_path) == ["sub-01", "sub-01/old.tsv"]
+
+
+@pytest.mark.parametrize("code", FULL)
+def test_a_full_disk_names_the_target_and_keeps_the_old(tmp_path, code):
+    target = tmp_path / "table.tsv"
+    target.write_text("old")
+    with pytest.raises(ThalutilsError) as caught, atomic_path(target) as draft:
+        draft.write_text("half")
+        failing(code)()
+    assert str(caught.value).startswith(f"{target}: the disk is full.")
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["table.tsv"]
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_a_read_only_folder_names_the_target(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(tempfile, "mkdtemp", failing(code))
+    with pytest.raises(ThalutilsError) as caught:
+        write_text(tmp_path / "table.tsv", "new")
+    assert str(caught.value).startswith(f"{tmp_path / 'table.tsv'}: cannot be written")
+    assert os.strerror(code) in str(caught.value)
+
+
+def test_a_disk_that_fills_up_at_the_last_step_names_the_target(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "replace", failing(errno.ENOSPC))
+    with pytest.raises(ThalutilsError, match=r"table\.tsv: the disk is full"):
+        write_text(tmp_path / "table.tsv", "new")
+    assert names(tmp_path) == []
+
+
+def test_other_faults_are_not_taken_for_a_full_disk(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "table.tsv"):
+        (tmp_path / "absent").read_text()
+
+
+def test_json_refuses_nan_and_keeps_the_old(tmp_path):
+    target = tmp_path / "numbers.json"
+    write_json(target, {"n": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(target, {"n": float("nan")})
+    assert json.loads(target.read_text()) == {"n": 1}
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"a": 1', b"\xff\xfe"])
+def test_json_that_is_absent_or_cut_short_is_none(tmp_path, content):
+    path = tmp_path / "made.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert read_json(path) is None
+
+
+def test_hash_json_knows_no_order_of_keys_but_of_items():
+    assert hash_json({"a": {"x": 1, "y": 2}, "b": 3}) == hash_json({"b": 3, "a": {"y": 2, "x": 1}})
+    assert hash_json([1, 2]) != hash_json([2, 1])
+    assert hash_json({"a": 1}) != hash_json({"a": 2})
+    assert hash_json({"path": Path("a")}) == hash_json({"path": "a"})
+
+
+def test_hash_file_follows_the_content(tmp_path):
+    path = tmp_path / "scan.nii"
+    path.write_bytes(b"one")
+    first = hash_file(path)
+    path.write_bytes(b"three")
+    assert hash_file(path) != first
+    # echo -n abc | sha256sum
+    path.write_bytes(b"abcd"[:3])
+    os.utime(path, ns=(0, 0))
+    assert hash_file(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_place_falls_back_to_a_copy(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("scan")
+    place(tmp_path / "a", tmp_path / "linked" / "b")
+    monkeypatch.setattr(os, "link", failing(errno.EXDEV))
+    place(tmp_path / "a", tmp_path / "copied" / "b")
+    assert (tmp_path / "linked" / "b").samefile(tmp_path / "a")
+    assert not (tmp_path / "copied" / "b").samefile(tmp_path / "a")
+    assert (tmp_path / "copied" / "b").read_text() == "scan"
+
+
+def test_project_root_is_found_from_inside_and_by_the_variable(checkout, tmp_path, monkeypatch):
+    assert project_root(checkout / "notebooks") == checkout
+    monkeypatch.chdir(tmp_path)
+    assert project_root() == checkout
+    monkeypatch.delenv("THALUTILS_ROOT")
+    monkeypatch.chdir(checkout / "cohorts")
+    assert project_root() == checkout
+
+
+@pytest.mark.parametrize("missing", ["_toc.yml", "cohorts"])
+def test_project_root_elsewhere_says_what_to_do(checkout, missing):
+    (checkout / missing).rename(checkout / "away")
+    with pytest.raises(UsageError, match="is not inside a checkout.*set THALUTILS_ROOT") as caught:
+        project_root(checkout)
+    assert str(caught.value).startswith(str(checkout))

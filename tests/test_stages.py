@@ -1,0 +1,220 @@
+"""The stages as declared, their notebooks as committed, and parameters that are refused."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_notebook
+
+from thalutils import stages, tables
+from thalutils.cohort import Cohort
+from thalutils.errors import UsageError
+from thalutils.stages import Parameter, Stage
+
+REPOSITORY = Path(__file__).parents[1]
+STAGES = stages.load(REPOSITORY)
+NAMES = [stage.name for stage in STAGES]
+DECLARATION = re.compile(r"^[a-z][a-z0-9_]*: (bool|int|float|str) = [^# ](?:[^#]*[^# ])?  # \S.*$")
+LONGEST_CELL = 25
+
+each_stage = pytest.mark.parametrize("stage", STAGES, ids=NAMES)
+
+
+def cells(stage: Stage) -> list[nbformat.NotebookNode]:
+    found = nbformat.read(stages.notebook_path(REPOSITORY, stage), as_version=4).cells
+    return [cell for cell in found if cell.cell_type == "code"]
+
+
+def pages(content: object) -> list[str]:
+    """List every page that a table of contents names, however deep."""
+    if isinstance(content, list):
+        return [page for part in content for page in pages(part)]
+    if not isinstance(content, dict):
+        return []
+    inner = [page for part in content.values() for page in pages(part)]
+    return [content[key] for key in ("file", "root") if key in content] + inner
+
+
+@each_stage
+def test_the_notebook_exists_and_keeps_its_format(stage):
+    path = stages.notebook_path(REPOSITORY, stage)
+    nbformat.validate(json.loads(path.read_text(encoding="utf-8")))
+
+
+@each_stage
+def test_one_cell_holds_the_parameters(stage):
+    tagged = [cell for cell in cells(stage) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines():
+        assert DECLARATION.match(line), f"{stage.name}: {line}"
+
+
+@each_stage
+def test_parameters_have_a_default_of_their_type_and_a_help(stage):
+    found = stages.parameters(REPOSITORY, stage)
+    assert found["cohort"].kind is str
+    assert ("participants" in found) or not stage.slices
+    for parameter in found.values():
+        assert type(parameter.default) is parameter.kind
+        assert parameter.help
+
+
+@each_stage
+def test_the_notebook_is_committed_without_outputs(stage):
+    for cell in cells(stage):
+        assert not cell.outputs
+        assert cell.execution_count is None
+
+
+@each_stage
+def test_no_cell_is_long(stage):
+    assert max(len(cell.source.splitlines()) for cell in cells(stage)) <= LONGEST_CELL
+
+
+@each_stage
+def test_it_reads_only_what_came_before_and_makes_what_the_contract_has(stage):
+    assert set(stage.after) <= set(NAMES[: NAMES.index(stage.name)])
+    assert set(stage.tables) <= set(tables.SCHEMAS)
+
+
+def test_stages_and_contents_name_the_same_notebooks():
+    contents = pages(yaml.safe_load((REPOSITORY / "_toc.yml").read_text(encoding="utf-8")))
+    notebooks = [page for page in contents if page.startswith("notebooks/")]
+    assert sorted(notebooks) == sorted(f"notebooks/{name}" for name in NAMES)
+
+
+def test_every_notebook_is_a_stage_and_every_name_stands_once():
+    assert sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb")) == sorted(NAMES)
+    assert len(set(NAMES)) == len(NAMES)
+
+
+def test_no_table_is_made_by_two_stages():
+    made = [table for stage in STAGES for table in stage.tables]
+    assert len(set(made)) == len(made)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "cohorts").glob("*.yml")), ids=lambda path: path.stem)
+def test_the_studys_cohorts_set_parameters_that_exist(path, monkeypatch):
+    monkeypatch.setenv("THALUTILS_ROOT", str(REPOSITORY))
+    cohort = Cohort.load(path.stem)
+    stages.check_settings(REPOSITORY, STAGES, cohort)
+    for stage in STAGES:
+        settled = stages.settle(REPOSITORY, stage, cohort, {})
+        assert settled["cohort"] == path.stem
+        assert settled.items() >= cohort.settings.stages.get(stage.name, {}).items()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (bool, "true", True), (bool, "False", False), (bool, False, False),
+        (int, "64", 64), (int, "-1", -1), (int, 64, 64),
+        (float, "0.25", 0.25), (float, 1, 1.0), (float, 0.5, 0.5), (str, "64", "64"),
+    ],
+)  # fmt: skip
+def test_convert_keeps_the_type(kind, value, expected):
+    found = stages.convert(Parameter("p", kind, None, ""), value, "-p")
+    assert found == expected
+    assert type(found) is kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (bool, "yes"), (bool, 1), (bool, ""), (int, "many"), (int, "1.5"), (int, 1.5), (int, True),
+        (float, "wide"), (float, True), (str, 1), (str, True), (int, None), (float, [1.0]),
+    ],
+)  # fmt: skip
+def test_convert_refuses_another_type(kind, value):
+    with pytest.raises(UsageError) as caught:
+        stages.convert(Parameter("bins", kind, None, ""), value, "mine.yml")
+    assert str(caught.value) == f"mine.yml: bins must be {kind.__name__}, not {value!r}."
+
+
+@pytest.fixture
+def stage(checkout) -> Stage:
+    """A stage with a few parameters, in a checkout of its own."""
+    source = """cohort: str = "phantom"  # which
+participants: str = "all"  # who
+bins: int = 64  # how many
+preset: str = "fast"  # how"""
+    cell = new_code_cell(source, metadata={"tags": ["parameters"]})
+    stage = Stage(name="3-1-mine", title="Mine")
+    notebook = new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3", "language": "python"}})
+    nbformat.write(notebook, stages.notebook_path(checkout, stage))
+    return stage
+
+
+def test_settle_takes_the_notebook_then_the_yaml_then_the_command(stage, checkout, make_dataset):
+    plain = make_dataset()
+    defaults = {"cohort": "tiny", "participants": "all", "bins": 64, "preset": "fast"}
+    assert stages.settle(checkout, stage, plain, {}) == defaults
+    cohort = make_dataset(stages={"3-1-mine": {"bins": 32, "preset": "full"}, "other": {"bins": 1}})
+    assert stages.settle(checkout, stage, cohort, {"bins": "16"}) == defaults | {"bins": 16, "preset": "full"}
+
+
+def test_settle_names_a_cohort_elsewhere_by_its_path(stage, checkout, tmp_path):
+    path = tmp_path / "far.yml"
+    path.write_text("title: A\nbids: data\n")
+    assert stages.settle(checkout, stage, Cohort.load(path), {})["cohort"] == str(path)
+
+
+@pytest.mark.parametrize("name", ["bin", "cohort", "participants"])
+def test_settle_refuses_what_is_no_parameter_of_the_stage(stage, checkout, make_dataset, name):
+    fault = f"3-1-mine has no parameter {name}; it has bins, preset."
+    with pytest.raises(UsageError) as caught:
+        stages.settle(checkout, stage, make_dataset(), {name: "1"})
+    assert str(caught.value) == f"-p: {fault}"
+    with pytest.raises(UsageError) as caught:
+        stages.settle(checkout, stage, make_dataset(stages={"3-1-mine": {name: "1"}}), {})
+    assert str(caught.value) == f"tiny.yml: {fault}"
+
+
+def test_settle_refuses_another_type_and_says_whose(stage, checkout, make_dataset):
+    with pytest.raises(UsageError, match="^-p: bins must be int, not 'many'"):
+        stages.settle(checkout, stage, make_dataset(), {"bins": "many"})
+    with pytest.raises(UsageError, match=r"^tiny\.yml: preset must be str, not 3"):
+        stages.settle(checkout, stage, make_dataset(stages={"3-1-mine": {"preset": 3}}), {})
+
+
+def test_settings_of_a_stage_that_is_none_are_refused(stage, checkout, make_dataset):
+    cohort = make_dataset(stages={"3-1-min": {"bins": 1}})
+    with pytest.raises(UsageError, match=r"^tiny\.yml: stages has 3-1-min, which is no stage"):
+        stages.check_settings(checkout, [stage], cohort)
+
+
+def test_a_stage_is_found_by_its_name_or_the_end_of_it():
+    some = [
+        Stage(name=name, title=name) for name in ("2-1-cohort", "3-1-volumes", "4-1-volumes", "volumes-too")
+    ]
+    assert stages.find(some, "cohort").name == "2-1-cohort"
+    assert stages.find(some, "3-1-volumes").name == "3-1-volumes"
+    for name in ("volumes", "absent", "1-cohort"):
+        with pytest.raises(UsageError, match=f"^{name}: no such stage. There are 2-1-cohort, "):
+            stages.find(some, name)
+
+
+def test_the_hash_of_a_notebook_knows_no_outputs(checkout):
+    def hashed(cell: nbformat.NotebookNode) -> str:
+        path = checkout / "notebooks" / "any.ipynb"
+        nbformat.write(new_notebook(cells=[cell]), path)
+        return stages.stripped_hash(path)
+
+    plain = hashed(new_code_cell("1 + 1"))
+    output = nbformat.v4.new_output("stream", text="2")
+    assert hashed(new_code_cell("1 + 1", outputs=[output], execution_count=3)) == plain
+    assert hashed(new_code_cell("1 + 2")) != plain
+    assert hashed(new_code_cell("1 + 1", metadata={"tags": ["hide-input"]})) != plain
+
+
+def test_the_modules_of_a_notebook_are_followed(checkout):
+    path = checkout / "notebooks" / "any.ipynb"
+    source = "import numpy\nfrom thalutils import tables\nfrom thalutils.errors import TableError\n"
+    nbformat.write(new_notebook(cells=[new_code_cell(source)]), path)
+    found = stages.imported_modules(path)
+    assert {"thalutils.tables", "thalutils.files", "thalutils.errors"} <= set(found)
+    assert "thalutils.cohort" not in found
+    assert "numpy" not in found

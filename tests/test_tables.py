@@ -1,0 +1,286 @@
+"""The contract: what is written is read back, and what breaks it is named by row and column."""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from thalutils import tables
+from thalutils.errors import TableError
+
+VISIT = {"participant_id": "sub-01", "session_id": "ses-01"}
+PERSON = {"participant_id": "sub-01", "sex": "F", "group": "RRMS", "site": "Basel", "in_ground_truth": True}
+EDGES = {
+    "sex": "M", "group": "HC", "edss": 6.5, "participant_id": "sub-A1", "session_id": "ses-B2",
+    "steroids_since_last": 1.0, "pearson_r": -0.25,
+}  # fmt: skip
+
+
+def a_row(table: str) -> dict:
+    """Return a row that keeps the contract, its values different from column to column."""
+    row = {}
+    for number, (name, column) in enumerate(tables.SCHEMAS[table].columns.items()):
+        if name in EDGES:
+            row[name] = EDGES[name]
+        elif str(column.dtype) == "str":
+            row[name] = f"{name} µ"
+        elif str(column.dtype) == "float64":
+            row[name] = 1 / (number + 3)
+        else:
+            row[name] = bool(number % 2)
+    return row
+
+
+def volumes(*methods: str, person: str = "sub-01") -> pd.DataFrame:
+    row = a_row("volumes") | {"participant_id": person}
+    return pd.DataFrame([row | {"method": method} for method in methods])
+
+
+def empty_but(table: str, **values: object) -> pd.DataFrame:
+    columns = list(tables.SCHEMAS[table].columns)
+    return pd.DataFrame([values], columns=columns)
+
+
+@pytest.mark.parametrize("table", tables.SCHEMAS)
+def test_every_column_is_described(table):
+    columns = tables.SCHEMAS[table].columns
+    entries = tables.dictionary(table)
+    assert list(entries) == list(columns)
+    assert all(len(entry["Description"]) > 2 for entry in entries.values())
+    for name, column in columns.items():
+        for ending, units in (
+            ("_ml", "mL"),
+            ("_mm", "mm"),
+            ("_years", "years"),
+            ("_percent", "%"),
+            ("_s", "s"),
+        ):
+            if name.endswith(ending) and str(column.dtype) == "float64":
+                assert entries[name]["Units"] == units
+
+
+@pytest.mark.parametrize("table", tables.SCHEMAS)
+def test_written_and_read_twice_is_the_same_bytes(table, tmp_path):
+    path = tmp_path / f"{table}.tsv"
+    tables.write(table, pd.DataFrame([a_row(table)]), path)
+    first = path.read_bytes()
+    read = tables.read(path)
+    assert list(read.columns) == list(tables.SCHEMAS[table].columns)
+    tables.write(table, read, path)
+    assert path.read_bytes() == first
+    assert first.count(b"\n") == 2
+    assert json.loads(path.with_suffix(".json").read_text()) == tables.dictionary(table)
+
+
+@pytest.mark.parametrize("table", tables.SCHEMAS)
+def test_a_table_without_rows_goes_round(table, tmp_path):
+    path = tmp_path / f"{table}.tsv"
+    tables.write(table, tables.empty(table), path)
+    assert len(tables.read(path)) == 0
+    assert path.read_text() == "\t".join(tables.SCHEMAS[table].columns) + "\n"
+
+
+def test_the_columns_are_put_in_order_and_others_left_out(tmp_path):
+    frame = volumes("FIRST").assign(mood="good")[["mood", *reversed(tables.SCHEMAS["volumes"].columns)]]
+    assert list(tables.check("volumes", frame).columns) == list(tables.SCHEMAS["volumes"].columns)
+
+
+def test_what_is_missing_is_written_n_a_and_read_as_missing(tmp_path):
+    path = tmp_path / "volumes.tsv"
+    tables.write("volumes", volumes("FIRST").assign(rater=None, left_ml=np.nan), path)
+    cells = dict(zip(*(line.split("\t") for line in path.read_text().splitlines()), strict=True))
+    assert {cells["rater"], cells["left_ml"]} == {"n/a"}
+    row = tables.read(path).iloc[0]
+    assert pd.isna(row["rater"])
+    assert pd.isna(row["left_ml"])
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "nan", "null"])
+def test_only_n_a_means_missing(word, tmp_path):
+    path = tmp_path / "volumes.tsv"
+    tables.write("volumes", volumes("FIRST").assign(rater=word), path)
+    assert tables.read(path)["rater"].tolist() == [word]
+
+
+@pytest.mark.parametrize("sites", [["01", "02"], ["1", None], ["True", "False"], ["1e3", "0x1"]])
+def test_text_that_looks_like_something_else_stays_text(sites, tmp_path):
+    """Site 01 was read as 1, and as 1.0 where another row had none."""
+    path = tmp_path / "participants.tsv"
+    people = [PERSON | {"participant_id": f"sub-{n}", "site": site} for n, site in enumerate(sites)]
+    tables.write("participants", pd.DataFrame(people), path)
+    assert [None if pd.isna(site) else site for site in tables.read(path)["site"]] == sites
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("True", True), ("False", False), ("false", False), ("TRUE", True)]
+)
+def test_flags_are_read(word, value, tmp_path):
+    path = tmp_path / "participants.tsv"
+    path.write_text("\t".join(PERSON) + f"\nsub-01\tF\tHC\tn/a\t{word}\nsub-02\tF\tHC\tn/a\tFalse\n")
+    read = tables.read(path)["in_ground_truth"]
+    assert read.tolist() == [value, False]
+    assert read.dtype == bool
+
+
+@pytest.mark.parametrize("word", ["n/a", "no", "2"])
+def test_a_flag_that_is_neither_is_refused_and_not_true(word, tmp_path):
+    """Every text, and what is missing, became True."""
+    path = tmp_path / "participants.tsv"
+    path.write_text("\t".join(PERSON) + f"\nsub-01\tF\tHC\tn/a\tTrue\nsub-02\tF\tHC\tn/a\t{word}\n")
+    with pytest.raises(TableError, match="row 2, column in_ground_truth") as caught:
+        tables.read(path)
+    assert "row 1" not in str(caught.value)
+
+
+def test_all_faults_are_named_at_once_by_row_and_column(tmp_path):
+    frame = pd.DataFrame([PERSON, PERSON | {"participant_id": "02", "sex": "X"}, PERSON | {"group": "SPMS"}])
+    frame.loc[2, "participant_id"] = "sub-03"
+    with pytest.raises(TableError) as caught:
+        tables.check("participants", frame, "people.tsv")
+    text = str(caught.value)
+    assert text.startswith("people.tsv: ")
+    for fault in ("row 2, column participant_id: 02", "row 2, column sex: X", "row 3, column group: SPMS"):
+        assert fault in text
+    assert "row 1" not in text
+    assert "\n" not in text
+
+
+def test_a_row_twice_is_named():
+    with pytest.raises(
+        TableError, match=r"row 1, column participant_id.*row 3, column participant_id"
+    ) as caught:
+        tables.check("participants", pd.DataFrame([PERSON, PERSON | {"participant_id": "sub-02"}, PERSON]))
+    assert "row 2" not in str(caught.value)
+
+
+def test_a_number_that_is_a_word_is_named_once_and_in_words_of_the_table():
+    frame = pd.concat([empty_but("sessions", **VISIT, sdmt=40), empty_but("sessions", **VISIT, sdmt="forty")])
+    frame["session_id"] = ["ses-01", "ses-02"]
+    with pytest.raises(TableError) as caught:
+        tables.check("sessions", frame)
+    assert str(caught.value) == "sessions: row 2, column sdmt: forty breaks coerce_dtype('float64')"
+
+
+def test_columns_that_are_missing_are_named():
+    with pytest.raises(TableError, match=r"volumes: column left_ml, right_ml is missing"):
+        tables.check("volumes", volumes("FIRST").drop(columns=["left_ml", "right_ml"]))
+
+
+@pytest.mark.parametrize("edss", [0.5, 1.25, 10.5, -1])
+def test_edss_has_no_such_step(edss):
+    with pytest.raises(TableError, match=rf"row 1, column edss: {edss}"):
+        tables.check("sessions", empty_but("sessions", **VISIT, edss=edss))
+
+
+@pytest.mark.parametrize("edss", [0, 1, 1.5, 9.5, 10, None])
+def test_edss_has_these_steps(edss):
+    tables.check("sessions", empty_but("sessions", **VISIT, edss=edss))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [("volumes", "volume_ml", -0.1), ("sessions", "sdmt", 111), ("sessions", "age_years", 121)]
+    + [("overlap", name, 1.01) for name in ("dice", "precision", "sensitivity")]
+    + [("volume_agreement", "pearson_r", -1.01), ("participants", "participant_id", "sub-0/1")]
+    + [("sessions", "session_id", "01"), ("participants", "group", None), ("exclusions", "reason", None)],
+)
+def test_values_out_of_range_are_refused(table, column, value):
+    with pytest.raises(TableError, match=f"row 1, column {column}"):
+        tables.check(table, pd.DataFrame([a_row(table) | {column: value}]))
+
+
+def test_a_table_that_is_unknown_absent_or_none_is_named(tmp_path):
+    with pytest.raises(TableError, match=r"moods is not a table of the contract; it has participants"):
+        tables.empty("moods")
+    with pytest.raises(TableError, match=r"volumes\.tsv: no such table\. Run the stage"):
+        tables.read(tmp_path / "volumes.tsv")
+    for content in (b"", b"\xff\xfe\x00\x00", b'participant_id\n"'):
+        (tmp_path / "volumes.tsv").write_bytes(content)
+        with pytest.raises(TableError, match=r"volumes\.tsv: cannot be read as a table"):
+            tables.read(tmp_path / "volumes.tsv")
+
+
+def test_a_spreadsheet_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "intracranial.tsv"
+    path.write_bytes(b"\xef\xbb\xbfparticipant_id\ticv_ml\tsource\r\nsub-01\t1400\tdeepbet\r\n")
+    assert tables.read(path).to_dict("records") == [
+        {"participant_id": "sub-01", "icv_ml": 1400.0, "source": "deepbet"}
+    ]
+
+
+def test_a_blank_line_is_passed_over_and_counted(tmp_path):
+    path = tmp_path / "any.tsv"
+    path.write_text("a\tb\nx\t1\n\ny\t2\n\n")
+    assert tables.read_tsv(path)["a"].to_dict() == {0: "x", 2: "y"}
+
+
+def test_a_table_that_breaks_the_contract_is_not_written(tmp_path):
+    path = tmp_path / "volumes.tsv"
+    tables.write("volumes", volumes("FIRST"), path)
+    before = path.read_bytes()
+    with pytest.raises(TableError, match=r"volumes\.tsv: row 1, column volume_ml"):
+        tables.write("volumes", volumes("FIRST").assign(volume_ml=-1), path)
+    assert path.read_bytes() == before
+
+
+SHARDS = [
+    ("2-6-3-volumes", "sub-01", "A"),
+    ("2-6-3-volumes", "sub-02", "B"),
+    ("2-6-3-volumes", tables.ROWS, "C"),
+    ("9-later", "sub-01", "D"),
+]
+
+
+def fill(results: Path, shards) -> None:
+    for stage, person, method in shards:
+        name = person if person != tables.ROWS else "sub-00"
+        tables.write_shards(results, stage, person, {"volumes": volumes(method, person=name)})
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(SHARDS))[::5])
+def test_shards_merge_in_one_order_whatever_the_order_of_writing(order, tmp_path):
+    fill(tmp_path, order)
+    merged = tables.merge(tmp_path, "volumes", ["sub-02", "sub-01"])
+    assert merged["method"].tolist() == ["C", "A", "B", "D"]
+    assert merged.equals(tables.read(tmp_path / "volumes.tsv"))
+
+
+def test_people_who_left_are_passed_over(tmp_path):
+    fill(tmp_path, SHARDS)
+    assert tables.merge(tmp_path, "volumes", ["sub-02"])["method"].tolist() == ["C", "B"]
+    assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["C", "A", "B", "D"]
+    assert (tmp_path / "shards" / "2-6-3-volumes" / "sub-01" / "volumes.tsv").exists()
+
+
+def test_a_shard_takes_the_place_of_the_earlier_one(tmp_path):
+    tables.write_shards(tmp_path, "s", "sub-01", {"volumes": volumes("A", "B")})
+    tables.write_shards(tmp_path, "s", "sub-01", {"volumes": volumes("C")})
+    assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["C"]
+
+
+def test_a_shard_at_fault_leaves_the_earlier_one_whole(tmp_path):
+    tables.write_shards(tmp_path, "s", "sub-01", {"volumes": volumes("A")})
+    with pytest.raises(TableError):
+        tables.write_shards(
+            tmp_path, "s", "sub-01", {"volumes": volumes("B"), "overlap": pd.DataFrame([{"dice": 2}])}
+        )
+    assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["A"]
+
+
+def test_no_shards_merge_to_no_rows(tmp_path):
+    tables.write_shards(tmp_path, "s", "sub-01", {"volumes": tables.empty("volumes")})
+    assert tables.merge(tmp_path, "volumes").empty
+    assert tables.merge(tmp_path, "overlap").empty
+    assert (tmp_path / "overlap.tsv").exists()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_numbers_merge_and_a_later_run_replaces_its_own(order, tmp_path):
+    stages = [("3-2", {"dice": 0.8, "n": 5}), ("3-3", {"bias": None, "n": 6})]
+    tables.write_numbers(tmp_path, "3-2", {"dice": 0.1, "gone": 1})
+    for place in order:
+        tables.write_numbers(tmp_path, *stages[place])
+    assert json.loads((tmp_path / "numbers.json").read_text()) == {"dice": 0.8, "bias": None, "n": 6}
