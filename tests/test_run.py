@@ -1,0 +1,153 @@
+"""Stages run once, say why they run again, and leave no page behind when they fail."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from thalutils import run, stages
+from thalutils.staleness import executed_path, reason_stale, state_path
+
+STAGES = """
+- {name: 1-first, title: First}
+- {name: 2-second, title: Second, after: [1-first]}
+"""
+PARAMETERS = 'cohort: str = "tiny"  # a cohort\nparticipants: str = "all"  # who\nnumber: int = 1  # any\n'
+
+
+def write_notebook(root: Path, name: str, code: str) -> None:
+    cells = [
+        nbformat.v4.new_markdown_cell(f"# {name}"),
+        nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(code),
+    ]
+    for place, cell in enumerate(cells):
+        cell["id"] = f"{name}-{place}"
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
+
+
+@pytest.fixture
+def study(checkout, make_dataset):
+    (checkout / "notebooks" / "stages.yml").write_text(STAGES)
+    write_notebook(checkout, "1-first", "from thalutils import files\nprint(number)")
+    write_notebook(checkout, "2-second", "print(number + 1)")
+    cohort = make_dataset()
+    first, second = stages.load(checkout)
+    return cohort, first, second
+
+
+def execute(cohort, stage, **given):
+    (plan,) = run.plan(cohort, stages.load(cohort.root), given, only=stage)
+    return run.execute(cohort, stage, plan.parameters)
+
+
+def why(cohort, stage, **given):
+    return run.plan(cohort, stages.load(cohort.root), given, only=stage)[0].reason
+
+
+def test_a_stage_runs_once_and_says_why_it_runs_again(study):
+    cohort, first, _ = study
+    assert why(cohort, first) == "it has not run yet."
+    assert execute(cohort, first).state == "done"
+    assert why(cohort, first) is None
+    assert why(cohort, first, number="2") == "its parameter number changed from 1 to 2."
+    write_notebook(cohort.root, "1-first", "print(number * 3)")
+    assert why(cohort, first) == "its notebook has changed."
+
+
+def test_outputs_in_a_notebook_do_not_make_it_stale(study):
+    cohort, first, _ = study
+    execute(cohort, first)
+    path = cohort.root / "notebooks" / "1-first.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="looked at by hand")]
+    nbformat.write(notebook, path)
+    assert why(cohort, first) is None
+
+
+def test_changed_code_environment_and_inputs_are_named(study):
+    cohort, first, second = study
+    execute(cohort, first)
+    execute(cohort, second)
+    for part, name, words in (
+        ("code", "thalutils.files", "helper code that it imports has changed: thalutils.files."),
+        ("environment", "numpy", "the environment has changed: numpy."),
+        ("inputs", "scans", "the cohort's scans changed."),
+    ):
+        kept = state_path(cohort, first).read_text()
+        content = json.loads(kept)
+        content["key"][part][name] = "before"
+        state_path(cohort, first).write_text(json.dumps(content))
+        assert why(cohort, first) == words
+        state_path(cohort, first).write_text(kept)
+
+
+def test_new_results_upstream_make_a_stage_stale(study):
+    cohort, first, second = study
+    execute(cohort, first)
+    execute(cohort, second)
+    content = json.loads(state_path(cohort, first).read_text())
+    content["outputs_hash"] = "other"
+    state_path(cohort, first).write_text(json.dumps(content))
+    assert why(cohort, second) == "1-first has new results."
+
+
+def test_the_page_says_how_it_was_computed(study):
+    cohort, first, _ = study
+    execute(cohort, first, number=7)
+    text = executed_path(cohort, first).read_text()
+    for words in ("How this page was computed", "number = 7", "scans of people", "Python 3."):
+        assert words in text
+    assert "papermill" not in nbformat.reads(text, as_version=4).metadata
+
+
+def test_a_failing_stage_leaves_no_page_and_says_where_it_failed(study):
+    cohort, first, _ = study
+    execute(cohort, first)
+    write_notebook(cohort.root, "1-first", "raise ValueError('the scans are upside down')")
+    result = execute(cohort, first)
+    assert result.state == "failed"
+    assert "the scans are upside down" in result.why
+    assert not executed_path(cohort, first).exists()
+    assert (executed_path(cohort, first).parent / "failed" / "1-first.ipynb").exists()
+    assert why(cohort, first) == "it has not run yet."
+    assert not list(cohort.root.rglob(".partial-*"))
+
+
+def test_a_slice_leaves_the_stage_to_be_run(study):
+    cohort, first, _ = study
+    (plan,) = run.plan(cohort, stages.load(cohort.root), {}, only=first)
+    assert run.execute_slice(cohort, first, plan.parameters, "sub-01").state == "done"
+    assert reason_stale(cohort, first, plan.parameters) == "it has not run yet."
+
+
+def test_a_killed_run_leaves_no_kernel_and_no_page(study):
+    cohort, first, _ = study
+    mark = cohort.root / "kernel.pid"
+    code = (
+        f"import os, time, pathlib\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(300)"
+    )
+    write_notebook(cohort.root, "1-first", code)
+    command = [sys.executable, "-m", "thalutils.cli", "run", "tiny", "--stage", "first"]
+    program = subprocess.Popen(
+        command, cwd=cohort.root, env=os.environ | {"THALUTILS_ROOT": str(cohort.root)}
+    )
+    deadline = time.monotonic() + 60
+    while not mark.exists() or not mark.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    kernel = int(mark.read_text())
+    program.send_signal(signal.SIGKILL)
+    program.wait()
+    while Path(f"/proc/{kernel}").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not Path(f"/proc/{kernel}").exists()
+    assert not executed_path(cohort, first).exists()
