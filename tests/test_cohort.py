@@ -156,7 +156,7 @@ def test_people_are_chosen_in_the_cohorts_order(make_dataset):
 
 def test_people_who_are_not_there_are_named(make_dataset):
     cohort = make_dataset()
-    with pytest.raises(CohortError, match="^sub-07, sub-09: not in cohort tiny, which has sub-01, sub-02"):
+    with pytest.raises(CohortError, match=r"^sub-07, sub-09: not in cohort tiny, which has sub-01, sub-02"):
         cohort.choose("07,01,sub-09")
 
 
@@ -213,7 +213,7 @@ def test_clinical_values_are_gathered_and_checked(make_dataset):
     ]
     assert found["edss"].isna().tolist() == [False, True]
     table.write_text("session_id\tedss\nses-01\t0.5\n")
-    with pytest.raises(TableError, match="row 1, column edss: 0.5"):
+    with pytest.raises(TableError, match=r"row 1, column edss: 0\.5"):
         cohort.clinical()
 
 

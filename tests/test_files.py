@@ -176,6 +176,6 @@ def test_project_root_is_found_from_inside_and_by_the_variable(checkout, tmp_pat
 @pytest.mark.parametrize("missing", ["_toc.yml", "cohorts"])
 def test_project_root_elsewhere_says_what_to_do(checkout, missing):
     (checkout / missing).rename(checkout / "away")
-    with pytest.raises(UsageError, match="is not inside a checkout.*set THALUTILS_ROOT") as caught:
+    with pytest.raises(UsageError, match=r"is not inside a checkout.*set THALUTILS_ROOT") as caught:
         project_root(checkout)
     assert str(caught.value).startswith(str(checkout))

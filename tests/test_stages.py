@@ -143,7 +143,8 @@ bins: int = 64  # how many
 preset: str = "fast"  # how"""
     cell = new_code_cell(source, metadata={"tags": ["parameters"]})
     stage = Stage(name="3-1-mine", title="Mine")
-    notebook = new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3", "language": "python"}})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=[cell], metadata={"kernelspec": kernel})
     nbformat.write(notebook, stages.notebook_path(checkout, stage))
     return stage
 
@@ -174,7 +175,7 @@ def test_settle_refuses_what_is_no_parameter_of_the_stage(stage, checkout, make_
 
 
 def test_settle_refuses_another_type_and_says_whose(stage, checkout, make_dataset):
-    with pytest.raises(UsageError, match="^-p: bins must be int, not 'many'"):
+    with pytest.raises(UsageError, match=r"^-p: bins must be int, not 'many'"):
         stages.settle(checkout, stage, make_dataset(), {"bins": "many"})
     with pytest.raises(UsageError, match=r"^tiny\.yml: preset must be str, not 3"):
         stages.settle(checkout, stage, make_dataset(stages={"3-1-mine": {"preset": 3}}), {})

@@ -193,18 +193,18 @@ class Cohort:
         source = self.bids / "participants.tsv"
         if not self.bids.is_dir():
             raise CohortError(f"{self.bids}: no such folder. Set `bids` in {self.path}.")
-        frame = tables.read_tsv(source)
+        frame = tables.read_tsv(source, "participants")
         if "participant_id" not in frame:
             raise TableError(f"{source}: column participant_id is missing.")
         seen, faults, kept = set(), [], []
-        for row, person in enumerate(frame["participant_id"].astype(str), start=2):
+        for row, person in frame["participant_id"].fillna("(empty)").astype(str).items():
             reason = _fault(person, seen, self.bids)
             seen.add(person)
             if reason:
-                faults.append((person, f"{source.name} line {row}: {reason}"))
+                faults.append((person, f"{source.name} line {row + 2}: {reason}"))
             else:
-                kept.append(row - 2)
-        people = frame.iloc[kept].copy()
+                kept.append(row)
+        people = frame.loc[kept].copy()
         defaults = {"sex": None, "group": "unknown", "site": None, "in_ground_truth": False}
         for column, default in defaults.items():
             if column not in people:
@@ -260,7 +260,7 @@ class Cohort:
         for person in self.participants["participant_id"]:
             path = self.bids / person / f"{person}_sessions.tsv"
             if path.is_file():
-                frames.append(tables.read_tsv(path).assign(participant_id=person))
+                frames.append(tables.read_tsv(path, "sessions").assign(participant_id=person))
         found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         return tables.check("sessions", found.reindex(columns=list(tables.SCHEMAS["sessions"].columns)))
 

@@ -56,6 +56,7 @@ def fetch(collection: str, path: str) -> Path:
     url = ADDRESS.format(**source | {"path": source["prefix"] + path})
     target = project_root() / "data" / "public" / collection / path
     if not target.exists():
+        pooch.get_logger().setLevel("WARNING")
         downloader = pooch.HTTPDownloader(progressbar=False, timeout=CONNECT_TIMEOUT_S)
         try:
             pooch.retrieve(url, known_hash=None, fname=target.name, path=target.parent, downloader=downloader)

@@ -7,10 +7,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
@@ -26,8 +26,6 @@ TAIL_LINES = 12
 POLL_S = 0.5
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
 JOBS_VARIABLE = "THALUTILS_JOBS"
-# What this process has started and not yet seen end: nothing of it may outlive the process.
-_running: set[subprocess.Popen] = set()
 
 
 def run_program(
@@ -35,8 +33,8 @@ def run_program(
 ) -> str:
     """Run a program to its end, its output in `log`; return that output.
 
-    The program gets a process group of its own, which is killed when time is up, when this
-    process is interrupted, or when the process that started this one has gone.
+    The program gets a process group of its own, which is killed when time is up, and when this
+    process is interrupted or killed.
 
     Raises
     ------
@@ -46,7 +44,6 @@ def run_program(
     argv = [str(part) for part in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
     variables = os.environ | (environment or {})
-    parent = os.getppid()
     with log.open("wb") as sink:
         try:
             program = subprocess.Popen(
@@ -55,12 +52,15 @@ def run_program(
             )  # fmt: skip
         except OSError as error:
             raise ToolError(f"{argv[0]}: cannot be started ({error.strerror}).") from None
-        _running.add(program)
         try:
-            _wait(program, timeout_s, parent)
+            with _guard(program):
+                program.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ToolError(
+                f"{Path(argv[0]).name} was stopped after {timeout_s:.0f} s without an end."
+            ) from None
         finally:
             _end_group(program)
-            _running.discard(program)
     output = log.read_text(encoding="utf-8", errors="replace")
     if program.returncode:
         tail = "\n".join(output.splitlines()[-TAIL_LINES:])
@@ -68,20 +68,16 @@ def run_program(
     return output
 
 
-def _wait(program: subprocess.Popen, timeout_s: float, parent: int) -> None:
-    deadline = time.monotonic() + timeout_s
-    while True:
+@contextmanager
+def _guard(program: subprocess.Popen) -> Iterator[None]:
+    # a process killed outright cannot clean up; the shell sees its end of the pipe close
+    argv = ["/bin/sh", "-c", 'read -r end; kill -s KILL -- "-$0"', str(program.pid)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True, **quiet) as guard:
         try:
-            program.wait(POLL_S)
-            return
-        except subprocess.TimeoutExpired:
-            if time.monotonic() > deadline:
-                raise ToolError(
-                    f"{Path(program.args[0]).name} was stopped after {timeout_s:.0f} s without an end."
-                ) from None
-            if os.getppid() != parent:
-                _end_group(program)
-                os._exit(1)
+            yield
+        finally:
+            guard.kill()
 
 
 def _end_group(program: subprocess.Popen) -> None:
@@ -141,8 +137,6 @@ def _watch_parent(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(POLL_S)
-        for program in list(_running):
-            _end_group(program)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -195,7 +189,8 @@ def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], N
         with atomic_path(folder) as draft:
             draft.mkdir()
             make(draft)
-            sizes = {path.name: path.stat().st_size for path in sorted(draft.iterdir())}
+            files = sorted(path for path in draft.rglob("*") if path.is_file())
+            sizes = {str(path.relative_to(draft)): path.stat().st_size for path in files}
             write_json(draft / "_made.json", {"key": key, "sizes": sizes})
     return folder
 

@@ -21,6 +21,7 @@ SESSION = r"^ses-[A-Za-z0-9]+$"
 SHARDS = "shards"
 ROWS = "rows"  # the shard of rows that name nobody
 MISSING = "n/a"
+COERCED = "coerce_dtype"
 
 
 def _column(kind: Any, text: str, units: str = "", *checks: pa.Check, **more: Any) -> pa.Column:
@@ -37,6 +38,11 @@ def _number(text: str, units: str = "", low: float | None = None, high: float | 
     checks = [] if low is None else [pa.Check.ge(low)]
     checks += [] if high is None else [pa.Check.le(high)]
     return _column(float, text, units, *checks, nullable=True)
+
+
+def _flag(text: str) -> pa.Column:
+    # not coerced: every text, and what is missing, would become True
+    return pa.Column(None, pa.Check.isin((True, False)), description=text, metadata={"units": ""})
 
 
 def _fraction(text: str) -> pa.Column:
@@ -61,7 +67,7 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "sex": _text("Sex", pa.Check.isin(("F", "M")), nullable=True),
             "group": _text("Diagnosis", pa.Check.isin(GROUPS)),
             "site": _text("Where the scans were made", nullable=True),
-            "in_ground_truth": _column(bool, "Whether a reference mask was drawn"),
+            "in_ground_truth": _flag("Whether a reference mask was drawn"),
         },
         ["participant_id"],
     ),
@@ -141,8 +147,8 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "mutual_information": _number("Mutual information with the T1w in the brain mask", "nat", 0),
             "cutoff": _number("Least mutual information that passes", "nat", 0),
             "verdict": _text("A reviewer's verdict: pass, fail, or n/a if none was entered", nullable=True),
-            "passed": _column(bool, "Whether it passed cut-off and verdict"),
-            "selected": _column(bool, "Whether its result is used"),
+            "passed": _flag("Whether it passed cut-off and verdict"),
+            "selected": _flag("Whether its result is used"),
             "error_mm": _number("Median error at the thalamus, where the truth is known", "mm", 0),
             "error_max_mm": _number("Largest error at the thalamus, where the truth is known", "mm", 0),
         },
@@ -173,7 +179,7 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "file": _text("Path in the dataset"),
             "shape": _text("Voxels along each axis"),
             "voxel_mm": _text("Voxel size along each axis"),
-            "usable": _column(bool, "Whether it passed the checks"),
+            "usable": _flag("Whether it passed the checks"),
         },
         ["participant_id", "session_id", "file"],
     ),
@@ -275,14 +281,23 @@ def check(table: str, frame: pd.DataFrame, source: str | Path = "") -> pd.DataFr
     if missing:
         raise TableError(f"{source or table}: column {', '.join(missing)} is missing.")
     known = frame[list(schema.columns)].reset_index(drop=True)
+    flags = [name for name, column in schema.columns.items() if column.dtype is None]
+    known = known.assign(**{name: known[name].map(_as_flag) for name in flags})
     try:
-        return schema.validate(known, lazy=True)
+        return schema.validate(known, lazy=True).astype(dict.fromkeys(flags, bool))
     except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases.to_dict("records")
+        unread = {case["column"] for case in cases if case["check"].startswith(COERCED)}
         faults = [
             f"row {_row(case['index'])}, column {case['column']}: {case['failure_case']} breaks {case['check']}"
-            for case in error.failure_cases.to_dict("records")
+            for case in cases
+            if case["column"] not in unread or case["check"].startswith(COERCED)
         ]
         raise TableError(f"{source or table}: " + "; ".join(dict.fromkeys(faults))) from None
+
+
+def _as_flag(value: Any) -> Any:
+    return {"True": True, "False": False}.get(str(value).capitalize(), value)
 
 
 def _row(index: Any) -> str:
@@ -304,19 +319,28 @@ def read(path: str | Path) -> pd.DataFrame:
         Where the file is absent or breaks the contract.
     """
     path = Path(path)
-    return check(path.stem, read_tsv(path), path)
+    return check(path.stem, read_tsv(path, path.stem), path)
 
 
-def read_tsv(path: str | Path) -> pd.DataFrame:
-    """Read any TSV as BIDS writes it: tabs, UTF-8, ``n/a`` for what is missing.
+def read_tsv(path: str | Path, table: str | None = None) -> pd.DataFrame:
+    """Read a TSV as BIDS writes it: tabs, UTF-8, ``n/a`` for what is missing; blank lines are passed over.
+
+    A row's index is its place in the file, blank lines counted. Columns that are text in `table` of the
+    contract, where one is named, stay text, so that site ``01`` does not become 1. Nothing is checked.
 
     Raises
     ------
     TableError
         Where the file is absent, empty or not a table.
     """
+    columns = _schema_of(table).columns if table else {}
+    texts = {name: str for name, column in columns.items() if str(column.dtype) == "str"}
     try:
-        return pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False, encoding="utf-8-sig")
+        frame = pd.read_csv(
+            path, sep="\t", na_values=[MISSING], keep_default_na=False, encoding="utf-8-sig",
+            dtype=texts, skip_blank_lines=False,
+        )  # fmt: skip
+        return frame[~(frame.isna() | (frame == "")).all(axis=1)]
     except FileNotFoundError:
         raise TableError(f"{path}: no such table. Run the stage that makes it.") from None
     except (ValueError, OSError) as error:
