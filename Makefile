@@ -1,4 +1,4 @@
-# make book | make test | make tools | make bench: each sets up what it needs first.
+# make book | make test | make tools: each sets up what it needs first.
 COHORT ?= phantom
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?=
@@ -18,7 +18,7 @@ test: $(READY) tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: $(READY)

@@ -20,11 +20,6 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 PEOPLE, VISITS, SCANS = ("sub-01", "sub-02"), ("ses-01", "ses-02"), ("anat/T1w",)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # test_tables.py stands in two folders, which only this mode allows
-    config.option.importmode = "importlib"
-
-
 def smooth_head(shape: tuple[int, ...] = SHAPE, voxel_mm: float = VOXEL_MM) -> nib.Nifti1Image:
     """Return a ball that fades outwards: 3D, int16, its middle at the origin, sform equal to qform."""
     axes = np.ogrid[tuple(slice(-1, 1, complex(0, edge)) for edge in shape)]

@@ -247,4 +247,6 @@ def test_code_modules_follow_imports():
     found = process.code_modules("thalutils.tables")
     assert {"thalutils.tables", "thalutils.files", "thalutils.errors"} <= set(found)
     assert "thalutils.imaging.masks" not in found
-    assert process.code_hash("thalutils.files") != process.code_hash("thalutils.tables")
+    masks, qmri = "thalutils.imaging.masks", "thalutils.imaging.qmri"
+    assert len({process.code_hash(*names) for names in ((masks,), (qmri,), (masks, qmri))}) == 3
+    assert process.code_hash(masks, qmri) == process.code_hash(qmri, masks)

@@ -25,7 +25,7 @@ def a_row(table: str) -> dict:
     for number, (name, column) in enumerate(tables.SCHEMAS[table].columns.items()):
         if name in EDGES:
             row[name] = EDGES[name]
-        elif str(column.dtype) == "str":
+        elif str(column.dtype).startswith("str"):
             row[name] = f"{name} µ"
         elif str(column.dtype) == "float64":
             row[name] = 1 / (number + 3)

@@ -19,13 +19,17 @@ from typing import Any
 
 import grimp
 
-from thalutils.errors import ThalutilsError, ToolError
+from thalutils.errors import ThalutilsError, ToolError, UsageError
 from thalutils.files import atomic_path, hash_bytes, hash_file, hash_json, project_root, read_json, write_json
 
 TAIL_LINES = 12
 POLL_S = 0.5
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
 JOBS_VARIABLE = "THALUTILS_JOBS"
+# What carries results without computing them: a change here makes pages anew, but not what is cached.
+PLUMBING = {"thalutils"} | {
+    f"thalutils.{name}" for name in ("cohort", "errors", "fetch", "files", "process", "stage", "tables")
+}
 
 
 def run_program(
@@ -144,7 +148,10 @@ def _watch_parent(parent: int) -> None:
 
 def job_count() -> int:
     """Return how many processes to use: ``THALUTILS_JOBS``, else one a core."""
-    return max(1, int(os.environ.get(JOBS_VARIABLE) or os.cpu_count() or 1))
+    given = os.environ.get(JOBS_VARIABLE)
+    if given and not given.isdecimal():
+        raise UsageError(f"{JOBS_VARIABLE} is {given!r}: give a number of processes.")
+    return max(1, int(given or os.cpu_count() or 1))
 
 
 class Progress:
@@ -220,10 +227,10 @@ def code_modules(*modules: str) -> list[str]:
 
 
 def code_hash(*modules: str) -> str:
-    """Hash the source of `modules` and of all of thalutils that they import."""
+    """Hash the source of `modules` and of all of thalutils that they import, but for the plumbing."""
     package = Path(__file__).parent
     sources = []
-    for module in code_modules(*modules):
+    for module in sorted({*code_modules(*modules)} - PLUMBING):
         inner = package.joinpath(*module.split(".")[1:])
         path = inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py")
         sources.append((module, hash_file(path)))

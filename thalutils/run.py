@@ -130,7 +130,7 @@ def _run_notebook(
                 papermill.execute_notebook(
                     str(stage_list.notebook_path(cohort.root, stage)), str(draft), parameters=parameters,
                     kernel_name=KERNEL, cwd=str(cohort.root), progress_bar=False,
-                    request_save_on_cell_execute=False, extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                    request_save_on_cell_execute=False, extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                 )  # fmt: skip
             except PapermillExecutionError:
                 failed.parent.mkdir(parents=True, exist_ok=True)

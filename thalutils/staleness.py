@@ -1,6 +1,7 @@
 """Whether a stage must run again, and why, in a sentence."""
 
 import sys
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -95,7 +96,8 @@ def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
         found[f"table {table}"] = hash_file(path) if path.exists() else ""
     images = []
     for path in sorted(cohort.derivatives.rglob("*")) if stage.images else []:
-        if path.name.endswith(stage.images) and path.is_file():
+        name = path.name.split("_", 2)[-1]
+        if any(fnmatchcase(name, pattern) for pattern in stage.images):
             status = path.stat()
             images.append((str(path.relative_to(cohort.derivatives)), status.st_size, status.st_mtime_ns))
     if stage.images:

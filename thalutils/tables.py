@@ -177,8 +177,8 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         | {
             "image": _text("The scan's place in the study"),
             "file": _text("Path in the dataset"),
-            "shape": _text("Voxels along each axis"),
-            "voxel_mm": _text("Voxel size along each axis"),
+            "shape": _text("Voxels along each axis; n/a where it cannot be read", nullable=True),
+            "voxel_mm": _text("Voxel size along each axis; n/a where it cannot be read", nullable=True),
             "usable": _flag("Whether it passed the checks"),
         },
         ["participant_id", "session_id", "file"],
@@ -334,13 +334,14 @@ def read_tsv(path: str | Path, table: str | None = None) -> pd.DataFrame:
         Where the file is absent, empty or not a table.
     """
     columns = _schema_of(table).columns if table else {}
-    texts = {name: str for name, column in columns.items() if str(column.dtype) == "str"}
+    texts = {name: str for name, column in columns.items() if str(column.dtype).startswith("str")}
     try:
         frame = pd.read_csv(
             path, sep="\t", na_values=[MISSING], keep_default_na=False, encoding="utf-8-sig",
             dtype=texts, skip_blank_lines=False,
         )  # fmt: skip
-        return frame[~(frame.isna() | (frame == "")).all(axis=1)]
+        blank = (frame.isna() | (frame == "")).all(axis=1) & (frame.iloc[:, 0] == "")
+        return frame[~blank]
     except FileNotFoundError:
         raise TableError(f"{path}: no such table. Run the stage that makes it.") from None
     except (ValueError, OSError) as error:

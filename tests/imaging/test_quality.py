@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from thalutils import stage, tables
 from thalutils.errors import ImageError
 from thalutils.imaging import quality
-from thalutils.stage import Task
 
 HEADER_BYTES = 348
 
@@ -190,13 +190,13 @@ def test_a_scan_that_is_only_unusual_passes(head, tmp_path, change):
     assert np.allclose(quality.load(path).affine, changed.affine, atol=1e-4)
 
 
-def test_inspect_lists_every_scan_and_goes_on_past_faults(make_dataset, head_file):
+def test_inspect_lists_every_scan_and_goes_on_past_faults(make_dataset, head_file, tmp_path):
     cohort = make_dataset(
         people=("sub-01",), visits=("ses-01",), scans=("anat/T1w", "anat/FLAIR", "fmap/TB1map")
     )
     flair = cohort.bids / "sub-01" / "ses-01" / "anat" / "sub-01_ses-01_FLAIR.nii.gz"
     flair.write_bytes(head_file.read_bytes()[:500])
-    rows = quality.inspect(Task(cohort, cohort.sessions()[0]))
+    rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
     stem = "sub-01/ses-01"
     assert [(row["image"], row["file"], row["usable"]) for row in rows["scans"]] == [
         ("T1w", f"{stem}/anat/sub-01_ses-01_T1w.nii.gz", True),
@@ -204,22 +204,25 @@ def test_inspect_lists_every_scan_and_goes_on_past_faults(make_dataset, head_fil
         ("TB1map", f"{stem}/fmap/sub-01_ses-01_TB1map.nii.gz", True),
     ]
     assert [(row["shape"], row["voxel_mm"]) for row in rows["scans"]] == [
-        ("80x90x80", "2x2x2"), ("n/a", "n/a"), ("80x90x80", "2x2x2"),
+        ("80x90x80", "2x2x2"), (None, None), ("80x90x80", "2x2x2"),
     ]  # fmt: skip
     (left_out,) = rows["exclusions"]
     assert left_out["method"] == "FLAIR"
     assert left_out["stage"] == "2-4-acquisition"
     assert left_out["reason"].startswith("sub-01_ses-01_FLAIR.nii.gz: cannot be read")
+    for table, found in rows.items():
+        tables.write(table, stage.frame(table, found), tmp_path / f"{table}.tsv")
+        assert len(tables.read(tmp_path / f"{table}.tsv")) == len(found)
 
 
 def test_inspect_says_where_a_visit_has_no_t1w(make_dataset):
     cohort = make_dataset(people=("sub-01",), visits=("ses-01",), scans=("anat/FLAIR",))
-    rows = quality.inspect(Task(cohort, cohort.sessions()[0]))
+    rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
     assert [row["image"] for row in rows["scans"]] == ["FLAIR"]
     (left_out,) = rows["exclusions"]
     assert left_out["reason"].startswith("sub-01_ses-01 has no T1w in ")
     shutil.rmtree(cohort.bids / "sub-01" / "ses-01")
     (cohort.bids / "sub-01" / "ses-01").mkdir()
-    rows = quality.inspect(Task(cohort, cohort.sessions()[0]))
+    rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
     assert rows["scans"] == []
     assert len(rows["exclusions"]) == 1

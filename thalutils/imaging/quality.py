@@ -132,7 +132,7 @@ def inspect(task: Task) -> Rows:
         reason = f"{task.session.key} has no T1w in {task.session.folder}/anat. Every stage starts from it."
         rows["exclusions"].append(exclusion(task, "2-4-acquisition", reason))
     for name, path in found.items():
-        shape, size, usable = "n/a", "n/a", True
+        shape, size, usable = None, None, True
         try:
             image = load(path)
             shape = "x".join(map(str, image.shape))
