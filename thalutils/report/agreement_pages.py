@@ -24,7 +24,7 @@ def boxes(overlap: pd.DataFrame, reference: str) -> HTML:
     if mine.empty:
         return _without(reference)
     fig = plots.agreement_boxes(mine, reference=reference)
-    caption = f"Voxel agreement with {MEASURES[reference]} (`{reference}`). Points are people at their first visit; boxes (quartiles, whiskers to 1.5 IQR) stand where there are three or more."
+    caption = f"Voxel agreement with {MEASURES[reference]}. Points are people at their first visit; boxes (quartiles, whiskers to 1.5 IQR) stand where there are three or more."
     return figures.figure(
         fig, caption=caption, alt="Dice, precision and sensitivity per method.", name=f"overlap-{reference}"
     )
@@ -88,7 +88,7 @@ def scatter(volumes_table: pd.DataFrame, reference: str) -> HTML:
     if reference not in set(volumes_table["method"]):
         return _without(reference)
     fig = plots.volume_scatter(volumes_table, reference)
-    return figures.figure(fig, caption=f"Volume by each method against {MEASURES[reference]} (`{reference}`), with the line of identity and, from three people on, the least-squares fit.",
+    return figures.figure(fig, caption=f"Volume by each method against {MEASURES[reference]}, with the line of identity and, from three people on, the least-squares fit.",
                           alt="Scatter plots, one per method.", name=f"scatter-{reference}")  # fmt: skip
 
 
