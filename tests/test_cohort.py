@@ -226,3 +226,17 @@ def test_shorten_keeps_both_ends():
     assert shorten(names).startswith("sub-00, sub-01")
     assert shorten(names).endswith("..., sub-19")
     assert shorten(names[:8]) == ", ".join(names[:8])
+
+
+def test_visits_with_odd_names_are_left_out_and_said(make_dataset):
+    cohort = make_dataset()
+    (cohort.bids / "sub-01" / "ses-01_old").mkdir()
+    cohort = Cohort.load("tiny")
+    assert [session.session_id for session in cohort.sessions("sub-01")] == ["ses-01", "ses-02"]
+    assert "ses-01_old is left out" in cohort.row_exclusions["reason"].item()
+
+
+def test_phase_images_do_not_replace_magnitudes(make_dataset):
+    cohort = make_dataset(scans=("anat/acq-PDw_echo-1_part-mag_MPM", "anat/acq-PDw_echo-1_part-phase_MPM"))
+    (found,) = cohort.sessions("sub-01")[0].echoes("PDw")
+    assert "part-mag" in found.name

@@ -18,6 +18,7 @@ from thalutils.files import project_root
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,40}$")
 LARGEST_YAML_BYTES = 200_000
 CONTRASTS = ("PDw", "T1w", "MTw")
+NOT_MAGNITUDE = {"part-phase", "part-real", "part-imag"}
 
 
 class Phantom(BaseModel):
@@ -82,8 +83,12 @@ class Session:
         """List the NIfTI files in `place` (``anat``, ``fmap``) whose names have all of `parts`, in order."""
         folder = self.folder / place
         names = sorted(folder.glob("*.nii*")) if folder.is_dir() else []
-        wanted = set(parts)
-        return [name for name in names if wanted <= set(name.name.split(".")[0].split("_"))]
+        wanted, found = set(parts), []
+        for name in names:
+            entities = set(name.name.split(".")[0].split("_"))
+            if wanted <= entities and not entities & NOT_MAGNITUDE:
+                found.append(name)
+        return found
 
     def image(self, suffix: str) -> Path | None:
         """Return the visit's one anatomical image of this suffix (``T1w``, ``FLAIR``), or ``None``."""
@@ -204,6 +209,7 @@ class Cohort:
                 faults.append((person, f"{source.name} line {row + 2}: {reason}"))
             else:
                 kept.append(row)
+                faults += [(person, text) for text in _odd_visits(self.bids / person)]
         people = frame.loc[kept].copy()
         defaults = {"sex": None, "group": "unknown", "site": None, "in_ground_truth": False}
         for column, default in defaults.items():
@@ -247,7 +253,7 @@ class Cohort:
         visits = []
         for person in self.choose(participants):
             folder = self.bids / person
-            inner = sorted(path for path in folder.glob("ses-*") if path.is_dir())
+            inner = [path for path in sorted(folder.glob("ses-*")) if re.match(tables.SESSION, path.name)]
             if inner:
                 visits += [Session(person, path.name, path) for path in inner]
             else:
@@ -300,6 +306,12 @@ def _fault(person: str, seen: set[str], bids: Path) -> str | None:
     except OSError as error:
         return f"{folder} cannot be read ({error.strerror}). Change its permissions."
     return None
+
+
+def _odd_visits(folder: Path) -> list[str]:
+    """Say which visits of a person are left out since their folders' names are no session ids."""
+    odd = [path for path in sorted(folder.glob("ses-*")) if not re.match(tables.SESSION, path.name)]
+    return [f"{path} is left out: a visit's folder is ses- and then letters and digits." for path in odd]
 
 
 def _truth_value(value: Any) -> bool:

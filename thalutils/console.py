@@ -73,7 +73,7 @@ def _print_scans(cohort: Cohort) -> None:
     for place, keys in missing.items():
         out.print(f"  no {place} in {len(keys)} visits: {shorten(keys)}")
     for row in cohort.row_exclusions.itertuples():
-        out.print(f"  left out: {row.reason}")
+        out.print(f"  left out: {row.reason}", markup=False)
 
 
 def run(

@@ -80,6 +80,9 @@ def _swap(draft: Path, target: Path, replaced: Path) -> None:
 
 
 def _explain(error: OSError, target: Path) -> Exception:
+    elsewhere = error.filename is not None and not str(error.filename).startswith(str(target.parent))
+    if elsewhere and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ThalutilsError(
             f"{target}: the disk is full. Free some space and run the same command again; "

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
 from thalutils.errors import ImageError, TableError
+from thalutils.imaging import flirt
 from thalutils.imaging import registration as reg
 
 CONVERSION_TOLERANCE_MM = 1e-6
@@ -423,7 +424,7 @@ def test_rescale_r1_refuses_a_mask_or_map_of_nothing():
 
 
 def test_flirt_commands_say_the_papers_words():
-    first, refine = (" ".join(c) for c in reg.flirt_commands("flirt-mi", "t1w.nii", "r1.nii", "out"))
+    first, refine = (" ".join(c) for c in flirt.flirt_commands("flirt-mi", "t1w.nii", "r1.nii", "out"))
     assert first == (
         "flirt -in r1.nii -ref t1w.nii -dof 6 -cost mutualinfo -searchcost mutualinfo "
         "-interp spline -omat out_rigid.mat"
@@ -432,20 +433,20 @@ def test_flirt_commands_say_the_papers_words():
         "flirt -in r1.nii -ref t1w.nii -dof 12 -cost mutualinfo -init out_rigid.mat -nosearch "
         "-interp spline -out out -omat out.mat"
     )
-    [masked] = reg.flirt_commands("flirt-ncc-masked", "t1w.nii", "r1.nii", "out", "brain.nii")
+    [masked] = flirt.flirt_commands("flirt-ncc-masked", "t1w.nii", "r1.nii", "out", "brain.nii")
     assert " ".join(masked) == (
         "flirt -in r1.nii -ref t1w.nii -dof 6 -cost normcorr -searchcost normcorr "
         "-refweight brain.nii -interp spline -out out -omat out.mat"
     )
-    [flair] = reg.flirt_commands("flirt-ncc", "t1w.nii", "flair.nii", "out")
+    [flair] = flirt.flirt_commands("flirt-ncc", "t1w.nii", "flair.nii", "out")
     assert " ".join(flair) == (
         "flirt -in flair.nii -ref t1w.nii -dof 6 -cost normcorr -searchcost normcorr "
         "-interp trilinear -out out -omat out.mat"
     )
     with pytest.raises(ImageError, match="give a brain mask"):
-        reg.flirt_commands("flirt-ncc-masked", "t1w.nii", "r1.nii", "out")
+        flirt.flirt_commands("flirt-ncc-masked", "t1w.nii", "r1.nii", "out")
     with pytest.raises(ImageError, match="no FLIRT strategy"):
-        reg.flirt_commands("sitk-mi", "t1w.nii", "r1.nii", "out")
+        flirt.flirt_commands("sitk-mi", "t1w.nii", "r1.nii", "out")
 
 
 @pytest.mark.parametrize("moving_sign", [-1, 1])
@@ -462,7 +463,7 @@ def test_flirt_sees_one_head_in_either_storage(fixed_sign, moving_sign):
         for s in (fixed_sign, moving_sign)
     )
     shift = from_matvec(np.eye(3), [3.0, 0, 0])
-    np.testing.assert_allclose(reg.flirt_to_world(shift, moving, fixed), shift, atol=1e-12)
+    np.testing.assert_allclose(flirt.flirt_to_world(shift, moving, fixed), shift, atol=1e-12)
 
 
 @pytest.mark.parametrize("fixed_orientation", ORIENTATIONS)
@@ -476,5 +477,5 @@ def test_flirt_round_trip(fixed_orientation, moving_orientation):
         np.zeros(moving_shape, np.float32), affine_of(moving_orientation, moving_shape, (2, 1, 4))
     )
     truth = motion(12, [4, 5, -6])
-    matrix = reg.world_to_flirt(truth, moving, fixed)
-    np.testing.assert_allclose(reg.flirt_to_world(matrix, moving, fixed), truth, atol=1e-9)
+    matrix = flirt.world_to_flirt(truth, moving, fixed)
+    np.testing.assert_allclose(flirt.flirt_to_world(matrix, moving, fixed), truth, atol=1e-9)

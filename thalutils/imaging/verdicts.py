@@ -40,7 +40,7 @@ def _read(path: Path, changed_ns: int) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise TableError(f"{path}: column {', '.join(missing)} is missing; it needs {', '.join(COLUMNS)}.")
-    for line, value in enumerate(table["verdict"], start=2):
+    for row, value in table["verdict"].items():
         if value not in VERDICTS:
-            raise TableError(f"{path}: line {line}: verdict {value!r} is neither pass nor fail.")
+            raise TableError(f"{path}: line {row + 2}: verdict {value!r} is neither pass nor fail.")
     return table
