@@ -18,6 +18,7 @@ from thalutils.segmenters import samseg
 # name some ventricles' edges apart; here each becomes the structure it stands for.
 SYNTHSEG = {25: 77, 57: 77, 136: 4, 137: 5, 163: 43, 164: 44} | dict.fromkeys(range(500, 531), 258)
 SMOOTHING_MM = 0.6
+THALAMI_MM = np.array([0.0, -18.0, 7.0])
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ def _refine(path: Path, folder: Path) -> None:
     for before, after in SYNTHSEG.items():
         labels[labels == before] = after
     values, structure = np.unique(labels, return_inverse=True)
-    structure, affine = finer(structure.reshape(labels.shape).astype(np.uint8), image.affine)
+    affine = image.affine.copy()
+    middle = np.argwhere(np.isin(labels, (10, 49))).mean(0)
+    affine[:3, 3] = THALAMI_MM - affine[:3, :3] @ middle  # where the simulated scanner looks for a head
+    structure, affine = finer(structure.reshape(labels.shape).astype(np.uint8), affine)
     np.savez_compressed(folder / "anatomy.npz", labels=structure, values=values, affine=affine)
 
 
