@@ -23,7 +23,7 @@ METHOD_COLOURS = {
     "DBSegment": "#e6c800",
     "MindGlide": "#1f6fd0",
     "SAMSEG": "#12604a",
-    "Template": "#5ab478",
+    "Template": "#ff9678",
     "ThalNet": "#f29ad6",
     "manual": "#b80f14",
     "truth": "#000000",
