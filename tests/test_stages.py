@@ -9,9 +9,10 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_notebook
 
-from thalutils import stages, tables
+from thalutils import stages
 from thalutils.cohort import Cohort
 from thalutils.errors import UsageError
+from thalutils.schemas import SCHEMAS
 from thalutils.stages import Parameter, Stage
 
 REPOSITORY = Path(__file__).parents[1]
@@ -77,7 +78,7 @@ def test_no_cell_is_long(stage):
 @each_stage
 def test_it_reads_only_what_came_before_and_makes_what_the_contract_has(stage):
     assert set(stage.after) <= set(NAMES[: NAMES.index(stage.name)])
-    assert set(stage.tables) <= set(tables.SCHEMAS)
+    assert set(stage.tables) <= set(SCHEMAS)
 
 
 def test_stages_and_contents_name_the_same_notebooks():

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +11,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from thalutils import tables
+from thalutils.bids import Session
 from thalutils.errors import CohortError, TableError
 from thalutils.files import project_root
+from thalutils.schemas import PARTICIPANT, SCHEMAS, SESSION
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,40}$")
 LARGEST_YAML_BYTES = 200_000
-CONTRASTS = ("PDw", "T1w", "MTw")
-NOT_MAGNITUDE = {"part-phase", "part-real", "part-imag"}
 
 
 class Phantom(BaseModel):
@@ -58,66 +57,6 @@ class CohortFile(BaseModel):
         if unknown:
             raise ValueError(f"a reference is manual or truth, not {', '.join(sorted(unknown))}")
         return value
-
-
-@dataclass(frozen=True, order=True)
-class Session:
-    """One visit of one person, and where its scans lie.
-
-    Examples
-    --------
-    >>> Session("sub-01", "ses-02", Path("data/phantom/sub-01/ses-02")).key
-    'sub-01_ses-02'
-    """
-
-    participant_id: str
-    session_id: str
-    folder: Path = field(compare=False)
-
-    @property
-    def key(self) -> str:
-        """The visit in one word, as BIDS file names begin."""
-        return f"{self.participant_id}_{self.session_id}"
-
-    def find(self, place: str, *parts: str) -> list[Path]:
-        """List the NIfTI files in `place` (``anat``, ``fmap``) whose names have all of `parts`, in order."""
-        folder = self.folder / place
-        names = sorted(folder.glob("*.nii*")) if folder.is_dir() else []
-        wanted, found = set(parts), []
-        for name in names:
-            entities = set(name.name.split(".")[0].split("_"))
-            if wanted <= entities and not entities & NOT_MAGNITUDE:
-                found.append(name)
-        return found
-
-    def image(self, suffix: str) -> Path | None:
-        """Return the visit's one anatomical image of this suffix (``T1w``, ``FLAIR``), or ``None``."""
-        found = self.find("anat", suffix)
-        return found[0] if found else None
-
-    def echoes(self, contrast: str) -> list[Path]:
-        """List the echoes of one multi-parameter-mapping contrast (``PDw``, ``T1w``, ``MTw``)."""
-        found = self.find("anat", "MPM", f"acq-{contrast}")
-        return sorted(found, key=lambda path: _entity_number(path, "echo"))
-
-    def b1_map(self) -> Path | None:
-        """Return the visit's transmit-field map, or ``None``."""
-        found = self.find("fmap", "TB1map")
-        return found[0] if found else None
-
-    def scans(self) -> dict[str, Path]:
-        """Return every scan the study may use, by its place in it (``T1w``, ``MPM-PDw-1``, ``TB1map``)."""
-        places = {suffix: self.image(suffix) for suffix in ("T1w", "FLAIR")}
-        for contrast in CONTRASTS:
-            for path in self.echoes(contrast):
-                places[f"MPM-{contrast}-{_entity_number(path, 'echo')}"] = path
-        places["TB1map"] = self.b1_map()
-        return {place: path for place, path in places.items() if path is not None}
-
-
-def _entity_number(path: Path, entity: str) -> int:
-    found = re.search(rf"_{entity}-(\d+)", path.name)
-    return int(found.group(1)) if found else 0
 
 
 class Cohort:
@@ -253,7 +192,7 @@ class Cohort:
         visits = []
         for person in self.choose(participants):
             folder = self.bids / person
-            inner = [path for path in sorted(folder.glob("ses-*")) if re.match(tables.SESSION, path.name)]
+            inner = [path for path in sorted(folder.glob("ses-*")) if re.match(SESSION, path.name)]
             if inner:
                 visits += [Session(person, path.name, path) for path in inner]
             else:
@@ -268,7 +207,7 @@ class Cohort:
             if path.is_file():
                 frames.append(tables.read_tsv(path, "sessions").assign(participant_id=person))
         found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-        return tables.check("sessions", found.reindex(columns=list(tables.SCHEMAS["sessions"].columns)))
+        return tables.check("sessions", found.reindex(columns=list(SCHEMAS["sessions"].columns)))
 
 
 def exclusion_rows(stage: str, faults: Iterable[tuple[str, str]]) -> pd.DataFrame:
@@ -277,7 +216,7 @@ def exclusion_rows(stage: str, faults: Iterable[tuple[str, str]]) -> pd.DataFram
         {"participant_id": person, "session_id": None, "stage": stage, "method": None, "reason": reason}
         for person, reason in faults
     ]
-    return pd.DataFrame(rows, columns=list(tables.SCHEMAS["exclusions"].columns))
+    return pd.DataFrame(rows, columns=list(SCHEMAS["exclusions"].columns))
 
 
 def shorten(names: list[str], most: int = 8) -> str:
@@ -294,7 +233,7 @@ def shorten(names: list[str], most: int = 8) -> str:
 
 
 def _fault(person: str, seen: set[str], bids: Path) -> str | None:
-    if not re.match(tables.PARTICIPANT, person):
+    if not re.match(PARTICIPANT, person):
         return f"{person!r} is not a participant id (sub- and then letters and digits). Correct the row."
     if person in seen:
         return f"{person} stands here a second time; the first row is used. Remove one."
@@ -310,7 +249,7 @@ def _fault(person: str, seen: set[str], bids: Path) -> str | None:
 
 def _odd_visits(folder: Path) -> list[str]:
     """Say which visits of a person are left out since their folders' names are no session ids."""
-    odd = [path for path in sorted(folder.glob("ses-*")) if not re.match(tables.SESSION, path.name)]
+    odd = [path for path in sorted(folder.glob("ses-*")) if not re.match(SESSION, path.name)]
     return [f"{path} is left out: a visit's folder is ses- and then letters and digits." for path in odd]
 
 

@@ -18,7 +18,7 @@ class ToolError(ThalutilsError):
 
 
 class TableError(ThalutilsError, ValueError):
-    """A table does not keep the contract of :mod:`thalutils.tables`."""
+    """A table does not keep the contract of :mod:`thalutils.schemas`."""
 
 
 class UsageError(ThalutilsError):

@@ -27,9 +27,10 @@ POLL_S = 0.5
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
 JOBS_VARIABLE = "THALUTILS_JOBS"
 # What carries results without computing them: a change here makes pages anew, but not what is cached.
-PLUMBING = {"thalutils"} | {
-    f"thalutils.{name}" for name in ("cohort", "errors", "fetch", "files", "process", "stage", "tables")
-}
+PLUMBING = {
+    "thalutils", "thalutils.bids", "thalutils.cohort", "thalutils.errors", "thalutils.fetch", "thalutils.files",
+    "thalutils.process", "thalutils.schema_columns", "thalutils.schemas", "thalutils.stage", "thalutils.tables",
+}  # fmt: skip
 
 
 def run_program(

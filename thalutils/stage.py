@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from thalutils import tables
-from thalutils.cohort import Cohort, Session
+from thalutils.bids import Session
+from thalutils.cohort import Cohort
 from thalutils.errors import ImageError, ThalutilsError
 from thalutils.files import place
 from thalutils.process import parallel_map
+from thalutils.schemas import SCHEMAS
 
 ACQUISITION = "2-4-acquisition"
 
@@ -136,7 +138,7 @@ def run(
 
 def frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return rows as a table of the contract, what a row leaves out missing."""
-    return pd.DataFrame(rows, columns=list(tables.SCHEMAS[table].columns))
+    return pd.DataFrame(rows, columns=list(SCHEMAS[table].columns))
 
 
 def exclusion(task: Task, stage: str, reason: str, what: str | None = None) -> dict[str, Any]:

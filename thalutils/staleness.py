@@ -14,6 +14,15 @@ from thalutils.segmenters.registry import SEGMENTERS
 from thalutils.stages import Stage, imported_modules, notebook_path, stripped_hash
 
 MANY = 3
+# By the part that changed; where several have, the first is told.
+SENTENCES = {
+    "code": "helper code that it imports has changed: {}.",
+    "environment": "the environment has changed: {}.",
+    "tools": "another tool or version is installed: {}.",
+    "inputs": "the cohort's {} changed.",
+    "upstream": "{} has new results.",
+    "outputs": "what it made is missing or was changed: {}.",
+}
 
 
 def state_path(cohort: Cohort, stage: Stage) -> Path:
@@ -110,31 +119,19 @@ def reason_stale(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> st
     state = read_json(state_path(cohort, stage))
     if not state or not executed_path(cohort, stage).exists():
         return "it has not run yet."
-    before, now = state["key"], key(cohort, stage, parameters)
+    before = state["key"] | {"outputs": state["outputs"]}
+    now = key(cohort, stage, parameters) | {"outputs": outputs(cohort, stage)}
     if before["notebook"] != now["notebook"]:
         return "its notebook has changed."
-    changed = _changed(before["parameters"], now["parameters"])
+    old, new = before["parameters"], now["parameters"]
+    changed = _changed(old, new)
     if changed:
         name = changed[0]
-        return f"its parameter {name} changed from {before['parameters'].get(name)!r} to {now['parameters'].get(name)!r}."
-    changed = _changed(before["code"], now["code"])
-    if changed:
-        return f"helper code that it imports has changed: {_list(changed)}."
-    changed = _changed(before["environment"], now["environment"])
-    if changed:
-        return f"the environment has changed: {_list(changed)}."
-    changed = _changed(before["tools"], now["tools"])
-    if changed:
-        return f"another tool or version is installed: {_list(changed)}."
-    changed = _changed(before["inputs"], now["inputs"])
-    if changed:
-        return f"the cohort's {_list(changed)} changed."
-    changed = _changed(before["upstream"], now["upstream"])
-    if changed:
-        return f"{_list(changed)} has new results."
-    changed = _changed(state["outputs"], outputs(cohort, stage))
-    if changed:
-        return f"what it made is missing or was changed: {_list(changed)}."
+        return f"its parameter {name} changed from {old.get(name)!r} to {new.get(name)!r}."
+    for part, sentence in SENTENCES.items():
+        changed = _changed(before[part], now[part])
+        if changed:
+            return sentence.format(_list(changed))
     return None
 
 

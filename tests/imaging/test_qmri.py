@@ -7,14 +7,10 @@ from thalutils.errors import ImageError
 from thalutils.imaging import qmri
 from thalutils.imaging.qmri import (
     Contrast,
-    bias_and_precision,
-    calibrate_pd,
     estatics,
     mtsat_percent,
     quantitative_maps,
     r1_and_amplitude,
-    receive_field_correction,
-    unring,
 )
 from thalutils.simulate.sequences import echoes, flash, rician
 
@@ -303,62 +299,6 @@ def test_integer_scans_and_scans_in_fortran_order():
     np.testing.assert_allclose(maps.r1_per_s, truth["r1_per_s"], rtol=0.01)
 
 
-def test_unringing_brings_a_truncated_edge_closer_to_the_truth():
-    truth = np.full((64, 64, 2, 1), 10.0)
-    truth[20:45, 18:40] = 50.0
-    spectrum = np.fft.fftshift(np.fft.fft2(np.kron(truth[:, :, 0, 0], np.ones((4, 4)))))
-    kept = np.fft.ifftshift(spectrum[96:160, 96:160]) / 16
-    ringing = np.broadcast_to(np.abs(np.fft.ifft2(kept))[:, :, None, None], truth.shape)
-    before = ringing.copy()
-    cleaned = unring(ringing)
-    assert cleaned.shape == truth.shape and cleaned.dtype == np.float32
-    np.testing.assert_array_equal(ringing, before)
-    flat = np.ones(truth.shape, dtype=bool)
-    for edges, axis in (((20, 45), 0), ((18, 40), 1)):
-        for edge in edges:
-            flat[(slice(None),) * axis + (slice(edge - 3, edge + 3),)] = False
-    residual = [np.sqrt(np.mean((image - truth)[flat] ** 2)) for image in (ringing, cleaned)]
-    assert residual[1] < 0.5 * residual[0]
-
-
-def test_receive_field_is_found_and_divided_out():
-    x, y, z = np.mgrid[-1:1:40j, -1:1:36j, -1:1:32j]
-    head = x**2 + y**2 + z**2 < 0.8
-    truth = np.where(head, np.where(np.sin(9 * x) * np.sin(9 * y) > 0, 69.0, 81.0), 0.0)
-    field = 1 + 0.25 * x - 0.15 * y + 0.1 * z
-    corrected, found = receive_field_correction(truth * field, head, shrink=2)
-    assert corrected.dtype == found.dtype == np.float32
-    assert found[head].mean() == pytest.approx(1.0, abs=1e-4)
-
-    def scatter(amplitude):
-        ratio = amplitude[head] / truth[head]
-        return ratio.std() / ratio.mean()
-
-    assert scatter(truth * field) > 0.10 and scatter(corrected) < 0.02
-    np.testing.assert_array_equal(receive_field_correction(truth * field, head, shrink=2)[1], found)
-
-
-def test_calibration_puts_white_matter_at_the_reference():
-    amplitude = np.array([[300.0, 310.0, 5000.0], [400.0, 500.0, 0.0]])
-    calibrated = calibrate_pd(amplitude, np.array([[1, 1, 1], [0, 0, 0]]), 70.0)
-    np.testing.assert_allclose(calibrated, amplitude * 70 / 310)
-
-
-def test_bias_and_precision_by_hand():
-    """White: errors 0.1, 0.3 around a truth of 1 and 3, so mean 0.2 / 2 and SD 0.1414 / 2."""
-    table = bias_and_precision(
-        np.array([1.1, 3.3, 9.0, 7.0]),
-        np.array([1.0, 3.0, 10.0, 1.0]),
-        np.array([1, 1, 2, 0]),
-        {1: "white", 2: "csf", 3: "absent"},
-    )
-    assert list(table.tissue) == ["white", "csf", "absent"]
-    assert list(table.n_voxels) == [2, 1, 0]
-    np.testing.assert_allclose(table.truth_mean, [2.0, 10.0, np.nan])
-    np.testing.assert_allclose(table.bias_percent, [10.0, -10.0, np.nan])
-    np.testing.assert_allclose(table.sd_percent, [100 * np.sqrt(0.02) / 2, np.nan, np.nan])
-
-
 ONE = np.ones((2, 2, 2))
 SCAN = Contrast(np.ones((2, 2, 2, 6)), TE_S, 0.018, 4.0)
 STRONG = Contrast(np.ones((2, 2, 2, 6)), TE_S, 0.018, 25.0)
@@ -384,14 +324,6 @@ OTHER = Contrast(np.ones((2, 2, 3, 6)), TE_S, 0.018, 25.0)
         (lambda: quantitative_maps(SCAN, SCAN), "same weighting"),
         (lambda: quantitative_maps(SCAN, STRONG, b1_percent=np.ones((2, 2))), "B1 map has shape"),
         (lambda: quantitative_maps(SCAN, STRONG, r1_range_per_s=(2, 0)), "range .* is empty"),
-        (lambda: unring(ONE), "give"),
-        (lambda: unring(np.full((4, 4, 4, 1), np.nan)), "NaN or Inf"),
-        (lambda: receive_field_correction(ONE, ONE[:1]), "differ in shape"),
-        (lambda: receive_field_correction(ONE, 0 * ONE), "mask is empty"),
-        (lambda: receive_field_correction(0 * ONE, ONE), "must be positive"),
-        (lambda: calibrate_pd(ONE, 0 * ONE), "mask is empty"),
-        (lambda: calibrate_pd(-ONE, ONE), "median amplitude"),
-        (lambda: bias_and_precision(ONE, ONE, ONE[:1], {1: "a"}), "differ in shape"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(attempt, message):

@@ -2,14 +2,13 @@
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import pytest
 from nibabel.affines import apply_affine, from_matvec
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
-from thalutils.errors import ImageError, TableError
+from thalutils.errors import ImageError
 from thalutils.imaging import flirt
 from thalutils.imaging import registration as reg
 
@@ -278,108 +277,6 @@ def test_resample_refuses_an_unknown_interpolation():
     image = nib.Nifti1Image(np.zeros((4, 4, 4), np.float32), np.eye(4))
     with pytest.raises(ImageError, match="no interpolation 'sinc'"):
         reg.resample(image, image, np.eye(4), interpolation="sinc")
-
-
-# Mutual information
-
-
-@pytest.mark.parametrize("bins", [16, 64])
-def test_mutual_information_of_a_uniform_with_itself_is_log_bins(bins):
-    uniform = np.random.default_rng(0).uniform(size=(60, 60, 60))
-    mask = np.ones(uniform.shape)
-    assert reg.mutual_information(uniform, -3 * uniform, mask, bins=bins) == pytest.approx(
-        np.log(bins), abs=0.01
-    )
-
-
-@pytest.mark.parametrize("rho", [0.0, 0.5, -0.9])
-def test_mutual_information_of_gaussians_is_that_of_their_correlation(rho):
-    """In nats: -0.5 ln(1 - rho^2); in bits these would be 1.44 times as much."""
-    a, b = np.random.default_rng(1).normal(size=(2, 100, 100, 100))
-    b = rho * a + np.sqrt(1 - rho**2) * b
-    found = reg.mutual_information(a, b, np.ones(a.shape))
-    assert found == pytest.approx(-0.5 * np.log(1 - rho**2), abs=0.02)
-
-
-def test_mutual_information_counts_the_mask_only_and_bears_outliers():
-    rng = np.random.default_rng(2)
-    a = rng.uniform(size=(50, 50, 50))
-    b = a.copy()
-    mask = np.zeros(a.shape, bool)
-    mask[:25] = True
-    b[25:] = rng.uniform(size=(25, 50, 50))
-    inside = reg.mutual_information(a, b, mask)
-    a[0, 0, :5] = 1e6
-    assert inside == pytest.approx(np.log(64), abs=0.02)
-    assert reg.mutual_information(a, b, mask) == pytest.approx(inside, abs=0.1)
-    assert reg.mutual_information(a, b, ~mask) < 0.1
-
-
-def test_mutual_information_of_a_constant_is_nothing():
-    a = np.random.default_rng(0).normal(size=(10, 10, 10))
-    assert reg.mutual_information(a, np.ones_like(a), np.ones_like(a)) == pytest.approx(0)
-
-
-def test_mutual_information_refuses_what_it_cannot_count():
-    a = np.zeros((3, 3, 3))
-    with pytest.raises(ImageError, match="shapes differ"):
-        reg.mutual_information(a, a[:2], a)
-    with pytest.raises(ImageError, match="mask is empty"):
-        reg.mutual_information(a, a, a)
-    with pytest.raises(ImageError, match="NaN"):
-        reg.mutual_information(a, a * np.nan, a + 1)
-
-
-# Choice
-
-
-FIRST, SECOND, ANTS = "sitk-mi", "sitk-ncc-masked", "ants-rigid"
-
-
-@pytest.mark.parametrize(
-    ("information", "verdicts", "passed", "selected"),
-    [
-        ((0.40, 0.50, 0.90), {}, (1, 1, 1), SECOND),
-        ((0.50, 0.40, 0.90), {}, (1, 1, 1), FIRST),
-        ((0.24, 0.40, 0.90), {}, (0, 1, 1), SECOND),
-        ((0.40, 0.24, 0.90), {}, (1, 0, 1), FIRST),
-        ((0.40, 0.24, 0.20), {}, (1, 0, 0), FIRST),
-        ((0.24, 0.24, 0.31), {}, (0, 0, 1), ANTS),
-        ((0.24, 0.24, 0.29), {}, (0, 0, 0), None),
-        ((0.25, 0.24, 0.30), {}, (1, 0, 1), FIRST),
-        ((np.nan, np.nan, 0.40), {}, (0, 0, 1), ANTS),
-        ((0.40, 0.50, 0.90), {SECOND: "fail"}, (1, 0, 1), FIRST),
-        ((0.40, 0.50, 0.90), {FIRST: "fail", SECOND: "fail"}, (0, 0, 1), ANTS),
-        ((0.40, 0.50, 0.90), dict.fromkeys((FIRST, SECOND, ANTS), "fail"), (0, 0, 0), None),
-        ((0.24, 0.40, 0.20), {FIRST: "pass", ANTS: "pass"}, (0, 1, 0), SECOND),
-    ],
-)
-def test_choose_follows_the_papers_rule(information, verdicts, passed, selected):
-    table = pd.DataFrame(
-        {
-            "strategy": [FIRST, SECOND, ANTS],
-            "mutual_information": information,
-            "cutoff": [0.25, 0.25, 0.30],
-        },
-        index=[0, 0, 0],
-    )
-    before = table.copy()
-    chosen = reg.choose(table, verdicts=verdicts)
-    assert chosen["passed"].tolist() == [bool(flag) for flag in passed]
-    assert chosen.loc[chosen["selected"], "strategy"].tolist() == ([selected] if selected else [])
-    pd.testing.assert_frame_equal(table, before)
-
-
-def test_choose_refuses_tables_and_verdicts_it_cannot_read():
-    table = pd.DataFrame({"strategy": [FIRST], "mutual_information": [0.5], "cutoff": [0.2]})
-    with pytest.raises(TableError, match="cutoff"):
-        reg.choose(table.drop(columns="cutoff"))
-    with pytest.raises(TableError, match="twice"):
-        reg.choose(pd.concat([table, table]))
-    with pytest.raises(TableError, match="maybe"):
-        reg.choose(table, verdicts={FIRST: "maybe"})
-    with pytest.raises(TableError, match=ANTS):
-        reg.choose(table, verdicts={ANTS: "fail"})
 
 
 # Error and scaling

@@ -6,10 +6,13 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from thalutils.cohort import Cohort, Session
+from thalutils.bids import Session
+from thalutils.cohort import Cohort
 from thalutils.errors import ImageError
 from thalutils.files import hash_file, read_json, write_json
 from thalutils.imaging import brain_mask, quality, registration
+from thalutils.imaging.mutual_information import mutual_information
+from thalutils.imaging.strategy_choice import choose
 from thalutils.imaging.verdicts import verdict
 from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, derivative, exclusion, frame, need, usable_scans
@@ -96,7 +99,7 @@ def _register_all(task: Task, t1w_path, mask_path, moving_path, folder) -> None:
         if task.what == "R1":
             values = np.clip(values, 0, registration.R1_MAX_PER_S)  # splines overshoot at edges
         moved = nib.Nifti1Image(values, t1w.affine)
-        information = registration.mutual_information(fixed_values, values, inside, bins=task.options["bins"])
+        information = mutual_information(fixed_values, values, inside, bins=task.options["bins"])
         nib.save(moved, folder / f"{strategy}.nii.gz")
         if task.what == "R1":
             rescaled = registration.rescale_r1(moved, mask, percentile=task.options["r1_percentile"])
@@ -119,7 +122,7 @@ def _judge(task: Task, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows.append(row)
     verdicts = {strategy: value for strategy, value in seen.items() if value}
     fallback = "ants-rigid" if image == "R1" else FLAIR_STRATEGY
-    judged = registration.choose(frame("registration", rows), fallback=fallback, verdicts=verdicts)
+    judged = choose(frame("registration", rows), fallback=fallback, verdicts=verdicts)
     for row, passed, selected in zip(rows, judged["passed"], judged["selected"], strict=True):
         row |= {"passed": bool(passed), "selected": bool(selected)}
     return rows
@@ -174,6 +177,6 @@ def calibration(cohort: Cohort, bins: int) -> pd.DataFrame:
             movement = np.eye(4)
             movement[:3, 3] = shift_mm / np.sqrt(3)
             values = registration.resample(moved, t1w, movement).get_fdata(dtype=np.float32)
-            information = registration.mutual_information(fixed, values, inside, bins=bins)
+            information = mutual_information(fixed, values, inside, bins=bins)
             rows.append({"image": image, "shift_mm": shift_mm, "mutual_information": information})
     return pd.DataFrame(rows, columns=["image", "shift_mm", "mutual_information"])

@@ -7,10 +7,10 @@ import nibabel as nib
 import numpy as np
 from nibabel.processing import resample_from_to
 
-from thalutils.cohort import CONTRASTS
+from thalutils.bids import CONTRASTS
 from thalutils.errors import ImageError
 from thalutils.files import hash_file, read_json
-from thalutils.imaging import qmri, quality
+from thalutils.imaging import accuracy, gibbs, proton_density, qmri, quality
 from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, usable_scans
 
@@ -88,7 +88,7 @@ def _contrast(paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti
     entries = [_entries(path) for path in paths]
     signal = np.stack([image.get_fdata(dtype=np.float32) for image in images], axis=-1)
     contrast = qmri.Contrast(
-        signal=qmri.unring(signal) if unring else signal,
+        signal=gibbs.unring(signal) if unring else signal,
         te_s=tuple(entry["EchoTime"] for entry in entries),
         tr_s=entries[0]["RepetitionTimeExcitation"],
         flip_deg=entries[0]["FlipAngle"],
@@ -110,10 +110,10 @@ def _reconstruct(echoes: dict[str, list[Path]], b1: Path, options: dict[str, Any
     signal = contrasts["PDw"].signal[..., 0]
     head = maps.valid & (signal > 0.1 * np.percentile(signal, 99))
     size = tuple(float(edge) for edge in grid.header.get_zooms()[:3])
-    amplitude, _ = qmri.receive_field_correction(amplitude, head, voxel_size_mm=size)
+    amplitude, _ = proton_density.receive_field_correction(amplitude, head, voxel_size_mm=size)
     white = head & (maps.r1_per_s > 0.9) & (maps.r1_per_s < 1.2)
     if white.sum() > 1000:
-        amplitude = qmri.calibrate_pd(amplitude, white)
+        amplitude = proton_density.calibrate_pd(amplitude, white)
     found = {
         "R1map": maps.r1_per_s,
         "PDmap": np.clip(np.where(maps.valid, amplitude, 0), 0, 200),
@@ -146,6 +146,6 @@ def _accuracy(task: Task) -> list[dict[str, Any]]:
             continue
         truth = nib.load(folder / f"{session.key}_space-MPM_{name}.nii.gz").get_fdata(dtype=np.float32)
         estimate = nib.load(made).get_fdata(dtype=np.float32)
-        found = qmri.bias_and_precision(estimate, truth, labels, names)
+        found = accuracy.bias_and_precision(estimate, truth, labels, names)
         rows += [task.row(map=name, **row) for row in found.to_dict("records")]
     return rows

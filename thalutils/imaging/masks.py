@@ -1,4 +1,4 @@
-"""Thalamus masks on one grid: their overlap, volumes, fusion and envelope (sections 2.6.2-2.7.2).
+"""Thalamus masks on one grid: their overlap, volumes and fusion (sections 2.6.2-2.7.2).
 
 A mask is an array (x, y, z) of False/True or 0/1. A label map is one of integers in FreeSurfer's
 numbers, 10 for the left and 49 for the right thalamus. Whatever the array's axes, left is where the
@@ -28,11 +28,9 @@ VoxelMm = tuple[float, float, float]
 LEFT, RIGHT = 10, 49
 MM3_PER_ML = 1000
 STAPLE_MARGIN_VOXELS = 10
-LEAST_COMPONENT = 0.01
 SAME_X_MM = 1e-3
 MIDLINE_STEPS = 50
-_FACES = ndimage.generate_binary_structure(3, 1)
-_FACES_EDGES_CORNERS = ndimage.generate_binary_structure(3, 3)
+FACES = ndimage.generate_binary_structure(3, 1)
 
 
 class Overlap(NamedTuple):
@@ -43,16 +41,6 @@ class Overlap(NamedTuple):
     sensitivity: float
     hd95_mm: float
     mean_surface_mm: float
-
-
-class EnvelopeChecks(NamedTuple):
-    """How far an envelope, rather than the network, made the result: see :func:`envelope_checks`."""
-
-    dgm_ml: float
-    volume_ml: float
-    envelope_filled: float
-    touches_envelope: float
-    components: int
 
 
 def overlap(mask: ArrayLike, reference: ArrayLike, voxel_mm: VoxelMm) -> Overlap:
@@ -77,9 +65,9 @@ def overlap(mask: ArrayLike, reference: ArrayLike, voxel_mm: VoxelMm) -> Overlap
     >>> overlap(mask, reference, (1.0, 1.0, 1.0)).sensitivity
     0.3333333333333333
     """
-    pair = _masks({"mask": mask, "reference": reference})
+    pair = as_masks({"mask": mask, "reference": reference})
     voxel_mm = _voxel_mm(voxel_mm)
-    box = _box(pair)
+    box = bounding_box(pair)
     drawn, truth = (m[box] for m in pair)
     true_positive, n_drawn, n_truth = (int(np.count_nonzero(m)) for m in (drawn & truth, drawn, truth))
     if n_drawn + n_truth == 0:
@@ -89,8 +77,8 @@ def overlap(mask: ArrayLike, reference: ArrayLike, voxel_mm: VoxelMm) -> Overlap
         distances_mm = _surface_distances_mm(drawn, truth, voxel_mm)
     return Overlap(
         dice=2 * true_positive / (n_drawn + n_truth),
-        precision=_share(true_positive, n_drawn),
-        sensitivity=_share(true_positive, n_truth),
+        precision=share(true_positive, n_drawn),
+        sensitivity=share(true_positive, n_truth),
         hd95_mm=float(max(np.percentile(d, 95) for d in distances_mm)),
         mean_surface_mm=float(np.concatenate(distances_mm).mean()),
     )
@@ -98,8 +86,8 @@ def overlap(mask: ArrayLike, reference: ArrayLike, voxel_mm: VoxelMm) -> Overlap
 
 def containment(mask_i: ArrayLike, mask_j: ArrayLike) -> float:
     """Return the share of mask i that lies in mask j (section 2.7.2): nan if mask i is empty."""
-    i, j = _masks({"mask i": mask_i, "mask j": mask_j})
-    return _share(np.count_nonzero(i & j), np.count_nonzero(i))
+    i, j = as_masks({"mask i": mask_i, "mask j": mask_j})
+    return share(np.count_nonzero(i & j), np.count_nonzero(i))
 
 
 def containment_matrix(masks: Mapping[str, ArrayLike]) -> pd.DataFrame:
@@ -107,8 +95,8 @@ def containment_matrix(masks: Mapping[str, ArrayLike]) -> pd.DataFrame:
 
     Drop the pairs of a mask with itself (always 1) before averaging over methods.
     """
-    arrays = _masks(masks)
-    box = _box(arrays)
+    arrays = as_masks(masks)
+    box = bounding_box(arrays)
     cropped = dict(zip(masks, (m[box] for m in arrays), strict=True))
     rows = [(i, j, containment(cropped[i], cropped[j])) for i, j in product(cropped, repeat=2)]
     return pd.DataFrame(rows, columns=["method_i", "method_j", "containment"])
@@ -122,7 +110,7 @@ def volume_ml(mask: ArrayLike, voxel_mm: VoxelMm) -> float:
     >>> volume_ml(np.ones((10, 5, 5)), (1.0, 2.0, 2.0))
     1.0
     """
-    (array,) = _masks({"mask": mask})
+    (array,) = as_masks({"mask": mask})
     return int(np.count_nonzero(array)) * math.prod(_voxel_mm(voxel_mm)) / MM3_PER_ML
 
 
@@ -159,7 +147,7 @@ def split_sides(mask: ArrayLike, affine: ArrayLike, brain_mask: ArrayLike | None
         If the brain mask is empty or, without one, the mask has no extent in x.
     """
     named = {"mask": mask} if brain_mask is None else {"mask": mask, "brain mask": brain_mask}
-    array, *brain = _masks(named)
+    array, *brain = as_masks(named)
     affine = _affine(affine)
     if brain and not brain[0].any():
         raise ImageError("the brain mask is empty: look at the image, or leave it out")
@@ -190,13 +178,13 @@ def ensemble(masks: Sequence[ArrayLike], threshold: float = 0.5) -> NDArray[Any]
     # A table of outcomes, because k / n meets a threshold such as 2 / 3 that a mean of floats misses.
     passes = np.arange(len(arrays) + 1) / max(len(arrays), 1) >= threshold
     if not any((a > 1).any() for a in arrays):
-        return passes[_votes(_masks(_numbered(arrays)))]
+        return passes[_votes(as_masks(_numbered(arrays)))]
     for name, array in _numbered(arrays).items():
         if not ((array == 0) | (array == LEFT) | (array == RIGHT)).all():
             raise ImageError(
                 f"{name} has values beside 0, {LEFT}, {RIGHT}: give only label maps or only masks"
             )
-    left, right = (_votes(_masks(_numbered([a == side for a in arrays]))) for side in (LEFT, RIGHT))
+    left, right = (_votes(as_masks(_numbered([a == side for a in arrays]))) for side in (LEFT, RIGHT))
     fused = np.where(passes[left] & (left >= right), LEFT, 0)
     return np.where(passes[right] & (right > left), RIGHT, fused).astype(np.uint8)
 
@@ -218,8 +206,8 @@ def staple(masks: Sequence[ArrayLike]) -> Mask:
     ----------
     Warfield et al. 2004, IEEE Trans Med Imaging 23:903.
     """
-    arrays = _masks(_numbered(masks))
-    box = _box(arrays)
+    arrays = as_masks(_numbered(masks))
+    box = bounding_box(arrays)
     if not any(m[box].any() for m in arrays):
         raise ImageError("all masks are empty: there is nothing to fuse; look at the images")
     margin = STAPLE_MARGIN_VOXELS
@@ -230,43 +218,7 @@ def staple(masks: Sequence[ArrayLike]) -> Mask:
     return fused
 
 
-def deep_grey_in_envelope(dgm: ArrayLike, envelope: ArrayLike) -> Mask:
-    """Return a deep-grey-matter label's part inside an envelope, another tool's thalamus mask.
-
-    Section 2.6.2: MindGlide's label joins thalamus, caudate, putamen and more; FIRST's mask cuts the
-    thalamus out. What the network drew beyond the envelope is lost: see :func:`envelope_checks`.
-    """
-    grey, inside = _masks({"deep grey matter": dgm, "envelope": envelope})
-    return grey & inside
-
-
-def envelope_checks(dgm: ArrayLike, envelope: ArrayLike, voxel_mm: VoxelMm) -> EnvelopeChecks:
-    """Measure how far an envelope drew the result of :func:`deep_grey_in_envelope`.
-
-    Volumes, in mL, are of the whole label and of the result. ``touches_envelope`` is the share of the
-    result's border voxels with a face on deep grey matter outside the envelope: the envelope drew them,
-    not the network, be it across a bridge, where it should, or across the thalamus. ``components``
-    counts pieces (26 neighbours) of more than 1 % of the result: two for thalami apart. A share of
-    nothing is nan.
-    """
-    pair = _masks({"deep grey matter": dgm, "envelope": envelope})
-    box = _box(pair)
-    grey, inside = (m[box] for m in pair)
-    result = deep_grey_in_envelope(grey, inside)
-    n_result = np.count_nonzero(result)
-    cut = result & ndimage.binary_dilation(grey & ~inside, _FACES)
-    pieces, _ = ndimage.label(result, _FACES_EDGES_CORNERS)
-    sizes = np.bincount(pieces.ravel())[1:]
-    return EnvelopeChecks(
-        dgm_ml=volume_ml(grey, voxel_mm),
-        volume_ml=volume_ml(result, voxel_mm),
-        envelope_filled=_share(n_result, np.count_nonzero(inside)),
-        touches_envelope=_share(np.count_nonzero(cut), np.count_nonzero(_surface_border(result))),
-        components=int(np.count_nonzero(sizes > LEAST_COMPONENT * n_result)),
-    )
-
-
-def _masks(named: Mapping[str, ArrayLike]) -> list[Mask]:
+def as_masks(named: Mapping[str, ArrayLike]) -> list[Mask]:
     """Return the arrays as bool if each is a mask (x, y, z) and all have one shape."""
     arrays = {name: np.asarray(m) for name, m in named.items()}
     if not arrays:
@@ -300,14 +252,15 @@ def _affine(affine: ArrayLike) -> NDArray[np.float64]:
     return matrix
 
 
-def _box(masks: Sequence[Mask]) -> Box:
+def bounding_box(masks: Sequence[Mask]) -> Box:
     """Return the slices that hold all True voxels of all masks, empty if there are none."""
     union = reduce(np.logical_or, masks)
     held = [np.flatnonzero(union.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     return tuple(slice(at[0], at[-1] + 1) if at.size else slice(0) for at in held)
 
 
-def _share(part: int, whole: int) -> float:
+def share(part: int, whole: int) -> float:
+    """Return part / whole, nan where the whole is 0."""
     return float(part / whole) if whole else math.nan
 
 
@@ -315,13 +268,14 @@ def _votes(masks: Sequence[Mask]) -> NDArray[np.uint16]:
     return reduce(np.add, masks, np.zeros(masks[0].shape, dtype=np.uint16))
 
 
-def _surface_border(mask: Mask) -> Mask:
-    return mask & ~ndimage.binary_erosion(mask, _FACES, border_value=0)
+def surface_border(mask: Mask) -> Mask:
+    """Return the voxels of a mask with a face on the background; beyond the grid is background."""
+    return mask & ~ndimage.binary_erosion(mask, FACES, border_value=0)
 
 
 def _surface_distances_mm(a: Mask, b: Mask, voxel_mm: VoxelMm) -> tuple[NDArray[np.floating[Any]], ...]:
     """Distance from each border voxel of a to the nearest of b, and from each of b to a."""
-    border_a, border_b = _surface_border(a), _surface_border(b)
+    border_a, border_b = surface_border(a), surface_border(b)
     to_a, to_b = (ndimage.distance_transform_edt(~m, sampling=voxel_mm) for m in (border_a, border_b))
     return to_b[border_a], to_a[border_b]
 

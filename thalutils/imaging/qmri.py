@@ -13,9 +13,6 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-import SimpleITK as sitk
-from dipy.denoise.gibbs import gibbs_removal
 from numpy.typing import ArrayLike, NDArray
 
 from thalutils.errors import ImageError
@@ -62,7 +59,8 @@ class Contrast:
 class Maps:
     """Quantitative maps (x, y, z) in float32: 0 where ``valid`` is False, finite everywhere.
 
-    ``pd_percent`` is the amplitude A in arbitrary units until :func:`calibrate_pd` has scaled it;
+    ``pd_percent`` is the amplitude A in arbitrary units until
+    :func:`thalutils.imaging.proton_density.calibrate_pd` has scaled it;
     ``mtsat_percent`` is None where no MT-weighted scan was given.
     """
 
@@ -361,127 +359,6 @@ def mtsat_percent(
         apparent = 100 * ((amplitude * alpha - s_mt) * r1 * tr_mt_s / s_mt - alpha**2 / 2)
         correction = (1 - MT_B1_CALIBRATION) / (1 - MT_B1_CALIBRATION * np.asarray(b1, dtype))
     return (apparent * correction).astype(dtype)
-
-
-def unring(signal: NDArray[Any], *, slice_axis: int = 2) -> NDArray[np.float32]:
-    """Remove Gibbs ringing from a series (x, y, z, echo) by sub-voxel shifts, in float32.
-
-    Kellner 2016 (MRM 76:1574), as in dipy; it works in the two axes other than ``slice_axis``.
-
-    Raises
-    ------
-    ImageError
-        If the series is not 4D or not finite.
-    """
-    _require(np.ndim(signal) == 4, f"shape {np.shape(signal)}: give (x, y, z, echo)")
-    _require(bool(np.isfinite(signal).all()), "the series holds NaN or Inf: clean it first")
-    series = np.array(signal, dtype=np.float32)
-    return gibbs_removal(series, slice_axis=slice_axis, inplace=True, num_processes=1)
-
-
-def receive_field_correction(
-    amplitude: NDArray[Any],
-    mask: NDArray[Any],
-    *,
-    voxel_size_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    shrink: int = 4,
-    iterations: tuple[int, ...] = (50, 50, 50, 50),
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Divide the receive field out of an amplitude map (x, y, z); return map and field.
-
-    N4 (Tustison 2010, IEEE TMI 29:1310) estimates the field inside ``mask`` on a grid coarser by
-    ``shrink``, with one thread so that it repeats. The field has mean 1 inside the mask.
-
-    Raises
-    ------
-    ImageError
-        If the shapes differ, the mask is empty or the amplitude in it is not positive and finite.
-    """
-    inside = np.asarray(mask) > 0
-    _require(np.shape(amplitude) == inside.shape, "amplitude and mask differ in shape")
-    _require(bool(inside.any()), "the mask is empty")
-    amplitude = np.asarray(amplitude, dtype=np.float32)
-    usable = np.isfinite(amplitude[inside]) & (amplitude[inside] > 0)
-    _require(bool(usable.all()), "amplitude in the mask must be positive: mask with `Maps.valid`")
-    image, region = (sitk.GetImageFromArray(array.T) for array in (amplitude, inside.astype(np.uint8)))
-    for volume in (image, region):
-        volume.SetSpacing(voxel_size_mm)
-    n4 = sitk.N4BiasFieldCorrectionImageFilter()
-    n4.SetNumberOfThreads(1)
-    n4.SetNumberOfWorkUnits(1)
-    n4.SetMaximumNumberOfIterations(iterations)
-    n4.Execute(*(sitk.Shrink(volume, [shrink] * 3) for volume in (image, region)))
-    field = np.exp(sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(image)).T)
-    field = (field / field[inside].mean(dtype=np.float64)).astype(np.float32)
-    return amplitude / field, field
-
-
-def calibrate_pd(
-    amplitude: NDArray[Any], white_matter_mask: NDArray[Any], reference_percent: float = 69.0
-) -> NDArray[Any]:
-    """Scale an amplitude map so that its median in white matter is ``reference_percent``.
-
-    69 % is the water content of white matter that Weiskopf 2013 calibrates to; the median keeps
-    voxels at the mask's rim from shifting it.
-
-    Raises
-    ------
-    ImageError
-        If the mask is empty or the median in it is not positive.
-
-    Examples
-    --------
-    >>> calibrate_pd(np.array([10.0, 20.0, 40.0]), np.array([False, True, False])).tolist()
-    [34.5, 69.0, 138.0]
-    """
-    inside = np.asarray(white_matter_mask) > 0
-    _require(inside.shape == amplitude.shape and bool(inside.any()), "the mask is empty or misfits")
-    median = float(np.median(amplitude[inside]))
-    _require(median > 0, f"the median amplitude in white matter is {median}: check mask and map")
-    return amplitude * (reference_percent / median)
-
-
-def bias_and_precision(
-    estimate: NDArray[Any], truth: NDArray[Any], labels: NDArray[Any], names: Mapping[int, str]
-) -> pd.DataFrame:
-    """Tabulate per tissue how far an estimated map lies from its truth and how much it scatters.
-
-    Parameters
-    ----------
-    estimate, truth, labels : ndarray
-        Maps of one unit and the label map, all of one shape; label a voxel 0 to leave it out.
-    names : mapping of int to str
-        The tissues to report, by label.
-
-    Returns
-    -------
-    DataFrame
-        One row per tissue of ``names``: ``tissue``, ``n_voxels``, ``truth_mean``, and in percent of
-        ``truth_mean`` the mean (``bias_percent``) and the SD (``sd_percent``) of
-        estimate - truth; NaN where a tissue has too few voxels.
-
-    Raises
-    ------
-    ImageError
-        If the shapes differ.
-
-    Examples
-    --------
-    >>> bias_and_precision(
-    ...     np.array([1.1, 1.3]), np.array([1.0, 1.0]), np.array([1, 1]), {1: "thalamus"}
-    ... ).round(2).to_dict("records")[0]
-    {'tissue': 'thalamus', 'n_voxels': 2, 'truth_mean': 1.0, 'bias_percent': 20.0, 'sd_percent': 14.14}
-    """
-    shapes = {np.shape(estimate), np.shape(truth), np.shape(labels)}
-    _require(len(shapes) == 1, f"estimate, truth and labels differ in shape: {shapes}")
-    rows = []
-    for label, tissue in names.items():
-        inside = labels == label
-        expected = pd.Series(truth[inside], dtype=np.float64)
-        error = pd.Series(estimate[inside], dtype=np.float64) - expected
-        mean = expected.mean()
-        rows.append((tissue, len(error), mean, 100 * error.mean() / mean, 100 * error.std() / mean))
-    return pd.DataFrame(rows, columns=["tissue", "n_voxels", "truth_mean", "bias_percent", "sd_percent"])
 
 
 def _require(holds: bool, message: str) -> None:

@@ -9,20 +9,19 @@ R1 maps hold ratios of noise in air: pass them through :func:`clean_r1` first.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import SimpleITK as sitk
 from nibabel.affines import apply_affine
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
-from thalutils.errors import ImageError, TableError
+from thalutils.errors import ImageError
 
 # Threads sum the metric in whatever order they finish, which changes the last digits.
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
@@ -375,96 +374,6 @@ def resample(
         sitk.sitkFloat32,
     )
     return nib.Nifti1Image(sitk.GetArrayFromImage(moved).T, fixed.affine)
-
-
-def mutual_information(a: np.ndarray, b: np.ndarray, mask: np.ndarray, *, bins: int = 64) -> float:
-    """Return the mutual information of two aligned arrays within a mask, in nats.
-
-    Each array is cut into ``bins`` equal widths between its 0.5th and 99.5th percentile in the
-    mask, and values beyond fall in the end bins: a few vessels at the top of an R1 map would
-    otherwise leave the tissue a handful of bins. 0 is independence and log(bins) the ceiling. Chance
-    adds about (bins - 1)^2 / (2 voxels). Interpolation smooths and so raises it: compare like with
-    like.
-
-    Raises
-    ------
-    ImageError
-        If shapes differ, the mask is empty or a voxel in it is not finite.
-    """
-    a, b, mask = np.asarray(a), np.asarray(b), np.asarray(mask) > 0
-    if not a.shape == b.shape == mask.shape:
-        raise ImageError(f"shapes differ: {a.shape}, {b.shape}, mask {mask.shape}; resample first")
-    if not mask.any():
-        raise ImageError("the mask is empty; give a brain mask")
-    codes = [_binned(values[mask], bins) for values in (a, b)]
-    joint = np.bincount(codes[0] * bins + codes[1], minlength=bins**2).reshape(bins, bins)
-    joint = joint / joint.sum()
-    expected = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-    seen = joint > 0
-    return float(np.sum(joint[seen] * np.log(joint[seen] / expected[seen])))
-
-
-def _binned(values: np.ndarray, bins: int) -> np.ndarray:
-    """Return each value's bin, 0 to bins - 1."""
-    if not np.isfinite(values).all():
-        raise ImageError("a voxel in the mask is NaN or infinite; clean the image first")
-    low, high = np.percentile(values, [0.5, 99.5])
-    width = (high - low) / bins or 1.0
-    return np.clip((values - low) / width, 0, bins - 1).astype(np.int64)
-
-
-def choose(
-    table: pd.DataFrame,
-    *,
-    fallback: str = "ants-rigid",
-    verdicts: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """Mark which registration of one R1 map passed and which is kept, by the paper's rule.
-
-    Of the strategies other than ``fallback``, the passing one of highest mutual information is
-    kept; if none passes, the fallback if it passes; else none, and the map is left out. (The text
-    names ANTs wherever *not both* FSL strategies pass, which read to the letter would drop a sound
-    FSL result for ANTs; it also says ANTs served 14 people only, and that a map is lost only when all
-    three fail.)
-
-    Parameters
-    ----------
-    table
-        A row per strategy: ``strategy``, ``mutual_information`` (nats), ``cutoff`` (nats).
-    fallback
-        The strategy of last resort.
-    verdicts
-        What a person saw, by strategy, ``pass`` or ``fail``. A ``fail`` fails whatever the number;
-        a ``pass`` does not rescue a number below its cut-off.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table with boolean ``passed`` and ``selected``, at most one row selected.
-
-    Raises
-    ------
-    TableError
-        If a column is missing, a strategy is there twice, or a verdict is not known.
-    """
-    missing = {"strategy", "mutual_information", "cutoff"} - set(table.columns)
-    if missing:
-        raise TableError(f"registrations lack the column {', '.join(sorted(missing))}")
-    if table["strategy"].duplicated().any():
-        raise TableError("a strategy is there twice; give the rows of one session and one image")
-    verdicts = dict(verdicts or {})
-    for strategy, verdict in verdicts.items():
-        if verdict not in ("pass", "fail") or strategy not in set(table["strategy"]):
-            raise TableError(f"verdict {strategy}: {verdict}; give pass or fail for a strategy tried")
-    failed_by_eye = table["strategy"].map(verdicts).eq("fail")
-    passed = table["mutual_information"].ge(table["cutoff"]) & ~failed_by_eye
-    is_fallback = table["strategy"].eq(fallback)
-    selected = np.zeros(len(table), dtype=bool)
-    for eligible in (passed & ~is_fallback, passed & is_fallback):
-        if eligible.any():
-            selected[np.argmax(table["mutual_information"].where(eligible, -np.inf))] = True
-            break
-    return table.assign(passed=passed, selected=selected)
 
 
 class DisplacementError(NamedTuple):

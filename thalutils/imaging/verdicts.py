@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from thalutils import tables
-from thalutils.cohort import Cohort, Session
+from thalutils.bids import Session
+from thalutils.cohort import Cohort
 from thalutils.errors import TableError
 
 COLUMNS = ("participant_id", "session_id", "image", "strategy", "verdict")

@@ -3,12 +3,12 @@
 import pandas as pd
 from IPython.display import HTML
 
-from thalutils.report import figures, plots, tables
+from thalutils.report import agreement_plots, figures, tables
 from thalutils.report.imaging_pages import note
 from thalutils.segmenters.measure import REFERENCES, in_order
 from thalutils.stats import agreement
 
-MEASURES = {
+IN_WORDS = {
     "manual": "the rater's drawings",
     "truth": "the whole structure",
 }
@@ -23,8 +23,8 @@ def boxes(overlap: pd.DataFrame, reference: str) -> HTML:
     mine = overlap[overlap["reference"] == reference]
     if mine.empty:
         return _without(reference)
-    fig = plots.agreement_boxes(mine, reference=reference)
-    caption = f"Voxel agreement with {MEASURES[reference]}. Points are people at their first visit; boxes (quartiles, whiskers to 1.5 IQR) stand where there are three or more."
+    fig = agreement_plots.agreement_boxes(mine, reference=reference)
+    caption = f"Voxel agreement with {IN_WORDS[reference]}. Points are people at their first visit; boxes (quartiles, whiskers to 1.5 IQR) stand where there are three or more."
     return figures.figure(
         fig, caption=caption, alt="Dice, precision and sensitivity per method.", name=f"overlap-{reference}"
     )
@@ -38,7 +38,7 @@ def overlap_table(overlap: pd.DataFrame, reference: str) -> HTML:
     summary = _wide(agreement.overlap_summary(mine, reference))
     return tables.show(
         summary,
-        caption=f"Agreement with {MEASURES[reference]}: median and quartiles.",
+        caption=f"Agreement with {IN_WORDS[reference]}: median and quartiles.",
         name=f"overlap-{reference}",
     )
 
@@ -61,7 +61,7 @@ def containment(found: pd.DataFrame) -> HTML:
     """Draw the mean containment of every mask in every other."""
     if found.empty:
         return note("There are no masks to compare.")
-    fig = plots.containment_heat(found)
+    fig = agreement_plots.containment_heat(found)
     return figures.figure(fig, caption="Containment of the mask in the row within the mask in the column, mean over people at their first visit.",
                           alt="A square of shares between 0 and 1, one row and column per method.", name="containment")  # fmt: skip
 
@@ -70,7 +70,7 @@ def volumes(found: pd.DataFrame) -> HTML:
     """Draw every volume by method."""
     if found.empty:
         return note("There are no masks, so there are no volumes.")
-    fig = plots.volume_dots(found)
+    fig = agreement_plots.volume_dots(found)
     return figures.figure(fig, caption="Thalamus volume, both sides, by method; a point is a visit.",
                           alt="Points of volume in mL per method and reference.", name="volumes")  # fmt: skip
 
@@ -87,8 +87,8 @@ def scatter(volumes_table: pd.DataFrame, reference: str) -> HTML:
     """Draw each method's volume against the reference's."""
     if reference not in set(volumes_table["method"]):
         return _without(reference)
-    fig = plots.volume_scatter(volumes_table, reference)
-    return figures.figure(fig, caption=f"Volume by each method against {MEASURES[reference]}, with the line of identity and, from three people on, the least-squares fit.",
+    fig = agreement_plots.volume_scatter(volumes_table, reference)
+    return figures.figure(fig, caption=f"Volume by each method against {IN_WORDS[reference]}, with the line of identity and, from three people on, the least-squares fit.",
                           alt="Scatter plots, one per method.", name=f"scatter-{reference}")  # fmt: skip
 
 
@@ -96,6 +96,6 @@ def bland_altman(volumes_table: pd.DataFrame, reference: str) -> HTML:
     """Draw the difference from the reference against the mean."""
     if reference not in set(volumes_table["method"]):
         return _without(reference)
-    fig = plots.bland_altman(volumes_table, reference)
-    return figures.figure(fig, caption=f"Difference of method and {MEASURES[reference]} against their mean, with bias and limits of agreement where three or more people allow them.",
+    fig = agreement_plots.bland_altman(volumes_table, reference)
+    return figures.figure(fig, caption=f"Difference of method and {IN_WORDS[reference]} against their mean, with bias and limits of agreement where three or more people allow them.",
                           alt="Bland-Altman plots, one per method.", name=f"bland-altman-{reference}")  # fmt: skip

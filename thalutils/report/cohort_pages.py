@@ -5,7 +5,7 @@ from IPython.display import HTML
 
 from thalutils import tables as contract
 from thalutils.cohort import Cohort
-from thalutils.report import figures, plots
+from thalutils.report import cohort_plots, figures
 
 STAGE = "2-1-cohort"
 
@@ -29,7 +29,7 @@ def flow(people: pd.DataFrame, visits: pd.DataFrame, excluded: pd.DataFrame) -> 
         ("with a follow-up", int((order == 1).sum())),
         ("with a reference mask", int(people["in_ground_truth"].sum())),
     ]
-    fig = plots.flow(counts, excluded)
+    fig = cohort_plots.flow(counts, excluded)
     alt = ", ".join(f"{label}: {count}" for label, count in counts)
     return figures.figure(fig, caption="Flow of people through the study.", alt=alt, name="flow")
 

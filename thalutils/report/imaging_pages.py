@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from thalutils.cohort import Cohort, Session
+from thalutils.bids import Session
+from thalutils.cohort import Cohort
 from thalutils.imaging import alignment, brain_mask, maps
-from thalutils.report import figures, pictures, plots, tables, viewer
+from thalutils.report import figures, imaging_plots, pictures, tables, viewer
 from thalutils.segmenters.session import made
 from thalutils.stage import derivative, usable_scans
 
@@ -20,6 +21,12 @@ REVIEWED = 3
 def note(text: str) -> HTML:
     """Return a sentence where something cannot be shown, and what would make it appear."""
     return HTML(f'<p class="thal-note">{text}</p>')
+
+
+def binary(path: Path) -> nib.Nifti1Image:
+    """Read a label map as a mask: 1 where it has any label."""
+    image = nib.load(path)
+    return nib.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)
 
 
 def first_with(cohort: Cohort, *endings: str) -> Session | None:
@@ -62,7 +69,7 @@ def map_accuracy(accuracy: pd.DataFrame) -> HTML:
     """Show each map's bias and scatter per tissue against the truth."""
     if accuracy.empty:
         return note("The true maps of this cohort are not known, so their error cannot be shown.")
-    fig = plots.accuracy_bars(accuracy)
+    fig = imaging_plots.accuracy_bars(accuracy)
     caption = "Error of each map in voxels that hold one tissue: mean (bias) and standard deviation (precision) over the true mean, averaged over visits."
     return figures.figure(
         fig, caption=caption, alt="Bias and spread in percent, per tissue and map.", name="map-accuracy"
@@ -82,9 +89,8 @@ def brain_sheet(cohort: Cohort) -> HTML:
     session = first_with(cohort, brain_mask.ENDING)
     if session is None:
         return note("No visit has a brain mask.")
-    t1w = nib.load(usable_scans(cohort, session)["T1w"])
     mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
-    fig = pictures.outline_sheet(t1w, {"brain mask": mask}, centre_on=None)
+    fig = pictures.outline_sheet(_t1w(cohort, session), {"brain mask": mask}, centre_on=None)
     return figures.figure(fig, caption=f"Brain mask of {session.key} on its T1w.", name="brain-mask",
                           alt="The outline of the brain mask follows the brain's surface in three planes.")  # fmt: skip
 
@@ -95,9 +101,8 @@ def review(cohort: Cohort, image: str) -> list[HTML]:
     for session in cohort.sessions():
         moved = derivative(cohort, session, alignment.ENDINGS[image])
         if moved.exists() and len(sheets) < REVIEWED:
-            fixed = nib.load(usable_scans(cohort, session)["T1w"])
             mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
-            fig = pictures.review_sheet(fixed, nib.load(moved), mask=mask)
+            fig = pictures.review_sheet(_t1w(cohort, session), nib.load(moved), mask=mask)
             caption = f"{image} of {session.key} on its T1w, whose edges are drawn: do they lie on the edges beneath?"
             sheets.append(figures.figure(fig, caption=caption, name=f"review-{image}-{session.key}",
                                          alt=f"Nine slices of {image} with the outlines of the T1w on them."))  # fmt: skip
@@ -108,7 +113,7 @@ def registration_plot(registration: pd.DataFrame) -> HTML:
     """Show mutual information by strategy with its cut-offs, and the error where it is known."""
     if registration.empty:
         return note("Nothing was registered: R1 and FLAIR are missing.")
-    fig = plots.registration_points(registration)
+    fig = imaging_plots.registration_points(registration)
     caption = "Mutual information of T1w and registered image in the brain mask, per strategy, with its cut-off; and, where the true movement is known, the error at the thalamus."
     return figures.figure(
         fig, caption=caption, alt="Points per strategy against cut-off lines.", name="registration"
@@ -166,12 +171,7 @@ def _masks(cohort: Cohort, session: Session) -> dict[str, nib.Nifti1Image]:
         path = cohort.reference(name, session)
         if path is not None:
             found[name] = path
-    return {name: _binary(path) for name, path in found.items()}
-
-
-def _binary(path: Path) -> nib.Nifti1Image:
-    image = nib.load(path)
-    return nib.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)
+    return {name: binary(path) for name, path in found.items()}
 
 
 def _t1w(cohort: Cohort, session: Session) -> nib.Nifti1Image:

@@ -3,12 +3,11 @@
 from html import escape
 
 import nibabel as nib
-import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
 from thalutils.report import figures, pictures, tables, viewer
-from thalutils.report.imaging_pages import note
+from thalutils.report.imaging_pages import binary, note
 from thalutils.segmenters.real_heads import HEADS, Found
 
 
@@ -65,8 +64,4 @@ def first_viewer(found: Found) -> HTML:
 
 
 def _masks(found: Found, name: str, visit: str) -> dict[str, nib.Nifti1Image]:
-    drawn = {}
-    for method, path in found.masks.get((name, visit), {}).items():
-        image = nib.load(path)
-        drawn[method] = nib.Nifti1Image((np.asarray(image.dataobj) > 0).astype(np.uint8), image.affine)
-    return drawn
+    return {method: binary(path) for method, path in found.masks.get((name, visit), {}).items()}

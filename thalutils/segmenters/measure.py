@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 
 from thalutils import tables
-from thalutils.cohort import Cohort, Session
+from thalutils.bids import Session
+from thalutils.cohort import Cohort
 from thalutils.errors import ImageError
 from thalutils.files import read_json
 from thalutils.imaging import brain_mask, masks

@@ -7,10 +7,12 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from thalutils.cohort import Cohort, Session
+from thalutils.bids import Session
+from thalutils.cohort import Cohort
 from thalutils.errors import ToolError
 from thalutils.files import hash_file, read_json
 from thalutils.imaging import alignment, brain_mask, masks
+from thalutils.imaging.envelope import envelope_checks
 from thalutils.process import cached, code_hash
 from thalutils.segmenters.protocol import LABELS_FILE, method_name
 from thalutils.segmenters.registry import NOT_RUN, SEGMENTERS, segmenter
@@ -188,7 +190,7 @@ def _envelope(task: Task) -> list[dict[str, object]]:
     deep_grey = np.isin(np.asarray(image.dataobj), DEEP_GREY)
     inside = np.asarray(nib.load(envelope).dataobj) > 0
     size = tuple(float(edge) for edge in image.header.get_zooms()[:3])
-    checks = masks.envelope_checks(deep_grey, inside, size)
+    checks = envelope_checks(deep_grey, inside, size)
     return [task.row(method="SAMSEG-T1-DGM", envelope="Template") | checks._asdict()]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.processing import resample_from_to
 
 from thalutils.errors import ToolError
 from thalutils.files import hash_file
@@ -72,7 +73,11 @@ class Template:
 
 @lru_cache(maxsize=1)
 def _template() -> tuple[nib.Nifti1Image, nib.Nifti1Image, nib.Nifti1Image]:
-    """Return the template's T1 and the probabilities (0 to 1) of the left and right thalamus."""
+    """Return the template's T1 and the probabilities (0 to 1) of the left and right thalamus.
+
+    The template is symmetric about x = 0; the atlas, drawn on another one, is not and stands off centre
+    (its thalami lie about x = +0.5 mm). Each side is therefore averaged with the mirrored other one.
+    """
     from nilearn.datasets import load_mni152_template
 
     # By the installed file's place: the package itself does not import beside a recent nilearn.
@@ -81,7 +86,15 @@ def _template() -> tuple[nib.Nifti1Image, nib.Nifti1Image, nib.Nifti1Image]:
         nib.Nifti1Image(np.asarray(atlas.dataobj[..., frame], dtype=np.float32) / 100, atlas.affine)
         for frame in (LEFT_FRAME, RIGHT_FRAME)
     ]
-    return load_mni152_template(resolution=1), *sides
+    left, right = sides
+    return load_mni152_template(resolution=1), _mirror_average(left, right), _mirror_average(right, left)
+
+
+def _mirror_average(side: nib.Nifti1Image, other: nib.Nifti1Image) -> nib.Nifti1Image:
+    """Return a side's map averaged with the other side's, mirrored about x = 0."""
+    mirrored = nib.Nifti1Image(other.get_fdata(dtype=np.float32), np.diag([-1.0, 1, 1, 1]) @ other.affine)
+    mirrored = resample_from_to(mirrored, side, order=1)
+    return nib.Nifti1Image((side.get_fdata(dtype=np.float32) + mirrored.get_fdata()) / 2, side.affine)
 
 
 def _to_ants(image: nib.Nifti1Image):

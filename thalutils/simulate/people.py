@@ -7,6 +7,7 @@ import pandas as pd
 
 from thalutils import tables
 from thalutils.cohort import Phantom
+from thalutils.schemas import EDSS_STEPS
 
 # The first people cover the study's groups; the cycle then goes on.
 GROUP_CYCLE = ("RRMS", "PMS", "HC", "RRMS", "NMOSD", "MOGAD", "RRMS", "CIS", "RRMS", "RRMS")
@@ -181,5 +182,5 @@ def edss_step(value: float) -> float:
     >>> [edss_step(value) for value in (-1.0, 0.4, 0.6, 2.3, 12.0)]
     [0.0, 0.0, 1.0, 2.5, 10.0]
     """
-    steps = np.array(tables.EDSS_STEPS)
+    steps = np.array(EDSS_STEPS)
     return float(steps[np.argmin(np.abs(steps - value))])

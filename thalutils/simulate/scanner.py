@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from thalutils.cohort import Phantom
 from thalutils.simulate import sequences, tissues
 from thalutils.simulate.head import Head
+from thalutils.simulate.spoiling import spoiling_factor
 
 FOV_MM = np.array([184.0, 224.0, 192.0])
 CENTRE_MM = np.array([0.0, -18.0, 16.0])
@@ -196,7 +197,7 @@ def multi_parameter(
                 mtsat_percent=mtsat if protocol["mt"] else 0.0,
             )  # fmt: skip
             if settings.spoiling == "imperfect":
-                signal = signal * sequences.spoiling_factor(
+                signal = signal * spoiling_factor(
                     r1, t2, flip_deg=protocol["flip_deg"], tr_s=protocol["tr_s"], b1=local_b1
                 )
             sums[name] += sequences.echoes(signal, r2star, MPM_TE_S)

@@ -6,12 +6,10 @@ Tissue is described by ``r1_per_s``, ``pd_percent``, ``r2star_per_s``, ``mtsat_p
 """
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import RegularGridInterpolator
 
 from thalutils.errors import ImageError
 
@@ -19,12 +17,6 @@ FloatArray = NDArray[np.floating[Any]]
 
 MT_B1_CALIBRATION = 0.4
 """C of the semi-empirical correction (1 - C) / (1 - C B1) of MT saturation (Weiskopf 2013)."""
-
-_SPOILING_R1_PER_S = np.geomspace(0.2, 3.0, 10)
-_SPOILING_T2_S = np.geomspace(0.01, 0.5, 10)
-_SPOILING_FLIP_STEP_DEG = 2.0
-_SPOILING_PULSES = 400
-_SPOILING_ORDERS = 48
 
 
 def flash(
@@ -82,7 +74,7 @@ def flash(
     _require(tr_s > 0, f"TR is {tr_s} s: give a positive time")
     _require(0 < flip_deg < 180, f"the flip angle is {flip_deg} degrees: give one in (0, 180)")
     _require(0 <= mt_delay_s <= tr_s, f"the MT delay of {mt_delay_s} s is not within [0, TR]")
-    r1, pd, b1, mtsat = _floats(r1_per_s, pd_percent, b1, mtsat_percent)
+    r1, pd, b1, mtsat = floats(r1_per_s, pd_percent, b1, mtsat_percent)
     angle = b1 * math.radians(flip_deg)
     delta = mtsat / 100 * b1**2 * (1 - MT_B1_CALIBRATION * b1) / (1 - MT_B1_CALIBRATION)
     # 1 - E and 1 - cos are small here: expm1 and sin(a/2)^2 keep their digits in float32.
@@ -100,7 +92,7 @@ def echoes(signal_te0: ArrayLike, r2star_per_s: ArrayLike, te_s: ArrayLike) -> F
     >>> echoes([100.0], [20.0], [0.0, 0.05]).round(2).tolist()
     [[100.0, 36.79]]
     """
-    signal, r2star = _floats(signal_te0, r2star_per_s)
+    signal, r2star = floats(signal_te0, r2star_per_s)
     te = np.asarray(te_s, dtype=signal.dtype)
     _require(te.ndim == 1 and te.size > 0 and bool((te >= 0).all()), "echo times must be a list >= 0")
     return signal[..., None] * np.exp(-r2star[..., None] * te)
@@ -156,7 +148,7 @@ def mprage(
     rest_s = tr_s - wait_s - n_echoes * echo_spacing_s
     _require(wait_s >= 0, f"TI {ti_s} s is too short for {n_before} echoes before the centre")
     _require(rest_s >= 0, f"TR {tr_s} s ends before the train of {n_echoes} echoes does")
-    r1, pd, b1 = _floats(r1_per_s, pd_percent, b1)
+    r1, pd, b1 = floats(r1_per_s, pd_percent, b1)
     angle = b1 * math.radians(flip_deg)
     per_echo = np.cos(angle) * np.exp(-r1 * echo_spacing_s)
     resting = -np.expm1(-r1 * echo_spacing_s) / (1 - per_echo)
@@ -201,7 +193,7 @@ def flair(
     """
     _require(ti_s > 0 and te_s >= 0, "TI must be positive and TE not negative")
     _require(ti_s + te_s < tr_s, f"TI {ti_s} s and TE {te_s} s do not fit in TR {tr_s} s")
-    r1, pd, t2 = _floats(r1_per_s, pd_percent, t2_s)
+    r1, pd, t2 = floats(r1_per_s, pd_percent, t2_s)
     longitudinal = 1 - 2 * np.exp(-ti_s * r1) + 2 * np.exp(-(tr_s - te_s / 2) * r1) - np.exp(-tr_s * r1)
     return np.abs(pd * longitudinal) * np.exp(-te_s / t2)
 
@@ -215,93 +207,11 @@ def rician(signal: ArrayLike, sigma: ArrayLike, rng: np.random.Generator) -> Flo
     >>> bool(abs(noise.mean() - 2.0 * np.sqrt(np.pi / 2)) < 0.05)
     True
     """
-    signal, sigma = _floats(signal, sigma)
+    signal, sigma = floats(signal, sigma)
     _require(bool((sigma >= 0).all()), "the noise's SD must not be negative")
     shape = np.broadcast_shapes(signal.shape, sigma.shape)
     in_phase, quadrature = (rng.standard_normal(shape, dtype=signal.dtype) for _ in range(2))
     return np.hypot(signal + sigma * in_phase, sigma * quadrature)
-
-
-def spoiling_factor(
-    r1_per_s: ArrayLike,
-    t2_s: ArrayLike,
-    *,
-    flip_deg: float,
-    tr_s: float,
-    b1: ArrayLike = 1.0,
-    phase_increment_deg: float = 50.0,
-) -> FloatArray:
-    """RF-spoiled FLASH signal over the ideally spoiled one of :func:`flash`, without MT pulse.
-
-    Extended phase graphs (Weigel 2015, JMRI 41:266) are run once over a grid of R1, T2 and angle and
-    then interpolated linearly. Diffusion is left out, which makes spoiling somewhat worse than in a
-    head. R1 is clipped to [0.2, 3] 1/s and T2 to [10, 500] ms, so a CSF voxel is a short-T2 one.
-
-    Raises
-    ------
-    ImageError
-        If TR is not positive or an actual flip angle is not in (0, 90].
-
-    Examples
-    --------
-    >>> factor = spoiling_factor(1.0, [0.01, 0.08], flip_deg=25, tr_s=0.018)
-    >>> bool(abs(factor[0] - 1) < abs(factor[1] - 1) < 0.1)
-    True
-    """
-    _require(tr_s > 0, f"TR is {tr_s} s: give a positive time")
-    r1, t2, b1 = np.broadcast_arrays(*_floats(r1_per_s, t2_s, b1))
-    angle_deg = b1 * flip_deg
-    low, high = float(angle_deg.min()), float(angle_deg.max())
-    _require(low > 0 and high <= 90, f"flip angles span {low:g} to {high:g}, not within (0, 90]")
-    step = _SPOILING_FLIP_STEP_DEG
-    nodes = tuple(step * np.arange(max(low // step, 0.5), high // step + 2))
-    table = RegularGridInterpolator(
-        (np.log(_SPOILING_R1_PER_S), np.log(_SPOILING_T2_S), nodes),
-        _spoiling_table(tr_s, phase_increment_deg, nodes),
-        # Clipped values may lie a rounding error outside the grid.
-        bounds_error=False,
-        fill_value=None,
-    )
-    r1 = np.clip(r1, _SPOILING_R1_PER_S[0], _SPOILING_R1_PER_S[-1])
-    t2 = np.clip(t2, _SPOILING_T2_S[0], _SPOILING_T2_S[-1])
-    return table(np.stack([np.log(r1), np.log(t2), angle_deg], axis=-1)).astype(angle_deg.dtype)
-
-
-@lru_cache(maxsize=16)
-def _spoiling_table(tr_s: float, increment_deg: float, flips_deg: tuple[float, ...]) -> FloatArray:
-    """Ratio of the EPG signal to the ideal one, shape (R1, T2, flip)."""
-    r1, t2, flip_deg = np.meshgrid(_SPOILING_R1_PER_S, _SPOILING_T2_S, flips_deg, indexing="ij")
-    signal = _epg_flash(r1.ravel(), t2.ravel(), np.deg2rad(flip_deg.ravel()), tr_s, increment_deg)
-    # A nominal angle of one degree makes b1 the angle in degrees.
-    ideal = flash(r1, 1.0, tr_s=tr_s, flip_deg=1.0, b1=flip_deg)
-    return signal.reshape(r1.shape) / ideal
-
-
-def _epg_flash(
-    r1_per_s: FloatArray, t2_s: FloatArray, flip: FloatArray, tr_s: float, increment_deg: float
-) -> FloatArray:
-    """Magnitude of F0 right after the last of a long train of RF-spoiled pulses, shape (n,)."""
-    e1, e2 = np.exp(-tr_s * r1_per_s)[:, None], np.exp(-tr_s / t2_s)[:, None]
-    sin, cos = np.sin(flip)[:, None], np.cos(flip)[:, None]
-    f_plus, f_minus, z = np.zeros((3, flip.size, _SPOILING_ORDERS), dtype=complex)
-    # Starting at the ideal steady state leaves a small transient instead of a whole recovery.
-    z[:, :1] = (1 - e1) / (1 - e1 * cos)
-    signal = np.zeros(flip.size)
-    for pulse in range(_SPOILING_PULSES):
-        turn = np.exp(1j * np.deg2rad(increment_deg * pulse * (pulse + 1) / 2))
-        back = turn.conj()
-        # Weigel's rotation of (F_k, conj F_-k, Z_k) about an axis at the pulse's phase.
-        plus = (1 + cos) / 2 * f_plus + turn**2 * (1 - cos) / 2 * f_minus - 1j * turn * sin * z
-        minus = back**2 * (1 - cos) / 2 * f_plus + (1 + cos) / 2 * f_minus + 1j * back * sin * z
-        z = e1 * (0.5j * sin * (turn * f_minus - back * f_plus) + cos * z)
-        z[:, :1] += 1 - e1
-        signal = np.abs(plus[:, 0])
-        # The gradient moves every order up by one; F_-1 becomes F_0.
-        f_plus[:, 1:] = e2 * plus[:, :-1]
-        f_minus[:, :-1] = e2 * minus[:, 1:]
-        f_minus[:, -1] = 0
-        f_plus[:, 0] = f_minus[:, 0].conj()
-    return signal
 
 
 def _then(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -309,7 +219,7 @@ def _then(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
     return second[0] * first[0], second[0] * first[1] + second[1]
 
 
-def _floats(*values: ArrayLike) -> list[FloatArray]:
+def floats(*values: ArrayLike) -> list[FloatArray]:
     """Give all values the floating type of the arrays among them, float64 where none has one."""
     types = [v.dtype for v in values if isinstance(v, np.ndarray | np.generic) and v.dtype.kind == "f"]
     dtype = np.result_type(*types) if types else np.dtype(np.float64)

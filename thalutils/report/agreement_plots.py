@@ -1,9 +1,8 @@
-"""Plots of the study's tables: a dot for each person, no summary of fewer than three."""
+"""Plots of overlap and volume: a dot for each person, no summary of fewer than three."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalutils.report.figures import colour, marker
+from thalutils.report.panels import GREY, LINE_INCH, name_rows, panel_grid, row_offsets, shown_panels
 from thalutils.segmenters.session import methods as known_methods
 from thalutils.stats.agreement import FEWEST, REFERENCES, first_visits, paired, volume_agreement
 
@@ -23,9 +23,6 @@ MEASURES = {
     "hd95_mm": "95 % Hausdorff distance (mm)",
     "mean_surface_mm": "Mean surface distance (mm)",
 }
-GOOD_MM, USABLE_MM = 0.3, 1.0
-GREY, BAR = "0.45", "#1f6fd0"
-LINE_INCH = 0.42
 
 
 def agreement_boxes(
@@ -47,7 +44,7 @@ def agreement_boxes(
     """
     mine = first_visits(overlap[overlap["reference"] == reference])
     methods = _ordered(mine["method"])
-    fig, [axes] = _grid(1, len(measures), _height(methods), sharey=True)
+    fig, [axes] = panel_grid(1, len(measures), _height(methods), sharey=True)
     for ax, measure in zip(axes, measures, strict=True):
         for row, method in enumerate(methods):
             values = mine.loc[mine["method"] == method, measure].dropna().to_numpy()
@@ -56,10 +53,10 @@ def agreement_boxes(
                     values, positions=[row], orientation="horizontal", widths=0.6, showfliers=False,
                     medianprops={"color": "black", "linewidth": 2}, boxprops={"color": GREY},
                 )  # fmt: skip
-            ax.scatter(values, row + _spread(len(values)), **_dot(method))
+            ax.scatter(values, row + row_offsets(len(values)), **_dot(method))
         ax.set_xlabel(MEASURES[measure])
     people = mine.groupby("method")["participant_id"].nunique()
-    _rows(axes[0], [f"{method} (n = {people[method]})" for method in methods])
+    name_rows(axes[0], [f"{method} (n = {people[method]})" for method in methods])
     return fig
 
 
@@ -136,75 +133,6 @@ def bland_altman(volumes: pd.DataFrame, reference: str) -> Figure:
     return fig
 
 
-def accuracy_bars(map_accuracy: pd.DataFrame) -> Figure:
-    """Draw the bias ± SD of each map in each tissue, in percent of the true mean.
-
-    Takes the table ``map_accuracy``. Over several visits, the bar is the mean bias and the whisker the
-    root mean square of the SD within a visit.
-    """
-    maps, tissues = map_accuracy["map"].unique(), list(map_accuracy["tissue"].unique())
-    across = min(2, len(maps))
-    down = -(-len(maps) // across)
-    height = down * (1.2 + LINE_INCH * len(tissues))
-    fig, grid = _grid(down, across, height, sharex=True, sharey=True)
-    for ax, name in zip(_used(grid, len(maps)), maps, strict=True):
-        mine = map_accuracy[map_accuracy["map"] == name].groupby("tissue")
-        bias = mine["bias_percent"].mean().reindex(tissues)
-        spread = np.sqrt(mine["sd_percent"].agg(lambda sd: (sd**2).mean())).reindex(tissues)
-        ax.barh(range(len(tissues)), bias, xerr=spread, color=BAR, ecolor="black", capsize=3, height=0.6)
-        for row, (middle, sd) in enumerate(zip(bias, spread, strict=True)):
-            text = f"{middle:+.1f} ± {sd:.1f}" if pd.notna(middle) else "none"
-            ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=11)
-        ax.axvline(0, color="black", linewidth=1)
-        ax.set_title(name)
-    _rows(grid[0][0], tissues)
-    fig.supxlabel("Bias ± SD (% of the true mean)")
-    return fig
-
-
-def registration_points(registration: pd.DataFrame) -> Figure:
-    """Draw each registration's mutual information with the cut-off, and its error where it is known.
-
-    Takes the table ``registration``: a row of panels for each image, a mark for each visit and strategy.
-    """
-    images = list(registration["image"].unique())
-    known = registration["error_mm"].notna().any()
-    most = registration.groupby("image")["strategy"].nunique().max()
-    height = len(images) * (1.0 + LINE_INCH * most) + 0.6
-    fig, grid = _grid(len(images), 2 if known else 1, height, sharex="col")
-    for axes, image in zip(grid, images, strict=True):
-        mine = registration[registration["image"] == image]
-        strategies = list(mine["strategy"].unique())
-        for row, strategy in enumerate(strategies):
-            tried = mine[mine["strategy"] == strategy]
-            at = row + _spread(len(tried))
-            axes[0].vlines(
-                tried["cutoff"].dropna().unique(), row - 0.4, row + 0.4, color="#b80f14", linewidth=2.5
-            )
-            for ax, column in zip(axes, ("mutual_information", "error_mm"), strict=False):
-                _verdicts(ax, tried[column], at, tried)
-        for ax in axes:
-            _rows(ax, strategies if ax is axes[0] else [""] * len(strategies))
-            ax.set_title(image, loc="left")
-        if known:
-            axes[1].set_xscale("log")
-            axes[1].xaxis.set_major_formatter("{x:g}")
-            for mark, style in ((GOOD_MM, ":"), (USABLE_MM, "--")):
-                axes[1].axvline(mark, color=GREY, linestyle=style, label=f"{mark:g} mm")
-    grid[-1][0].set_xlabel("Mutual information (nat)")
-    handles = [
-        Line2D([], [], color="black", marker="o", linestyle="", label="in use"),
-        Line2D([], [], color="black", marker="o", mfc="none", linestyle="", label="passed"),
-        Line2D([], [], color="black", marker="x", linestyle="", label="did not pass"),
-        Line2D([], [], color="#b80f14", linewidth=2.5, label="cut-off"),
-    ]
-    if known:
-        grid[-1][1].set_xlabel("Median error at the thalamus (mm)")
-        handles += grid[0][1].get_legend_handles_labels()[0]
-    fig.legend(handles=handles, loc="outside lower center", ncols=3)
-    return fig
-
-
 def volume_dots(volumes: pd.DataFrame) -> Figure:
     """Draw every volume: a row for each method, a dot for each visit, first visits full.
 
@@ -212,10 +140,10 @@ def volume_dots(volumes: pd.DataFrame) -> Figure:
     """
     volumes = volumes.reset_index(drop=True)
     methods = _ordered(volumes["method"])
-    fig, [[ax]] = _grid(1, 1, _height(methods) + 0.4)
+    fig, [[ax]] = panel_grid(1, 1, _height(methods) + 0.4)
     first = first_visits(volumes).index
     people = list(volumes["participant_id"].unique())
-    offset = dict(zip(people, _spread(len(people)), strict=True))
+    offset = dict(zip(people, row_offsets(len(people)), strict=True))
     for row, method in enumerate(methods):
         if method in REFERENCES:
             ax.axhspan(row - 0.5, row + 0.5, color="0.92", linewidth=0, zorder=0)
@@ -227,41 +155,13 @@ def volume_dots(volumes: pd.DataFrame) -> Figure:
             full = visits.index.isin(first)
             for chosen, inside in ((full, colour(method)), (~full, "white")):
                 ax.scatter(visits["volume_ml"][chosen], at[chosen], **_dot(method) | {"facecolor": inside})
-    _rows(ax, [f"{name} (reference)" if name in REFERENCES else name for name in methods])
+    name_rows(ax, [f"{name} (reference)" if name in REFERENCES else name for name in methods])
     ax.set_xlabel("Thalamus, both sides (mL)")
     handles = [
         Line2D([], [], color="black", marker="o", mfc=inside, linestyle="", label=label)
         for inside, label in (("black", "first visit"), ("white", "later visit"))
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=2)
-    return fig
-
-
-def flow(counts: Sequence[tuple[str, int]], exclusions: pd.DataFrame) -> Figure:
-    """Draw how many people are left after each step, and how many things each stage left out.
-
-    Takes label and number of each step, the first step first, and the table ``exclusions``.
-    """
-    per_stage = exclusions.groupby("stage")["participant_id"].agg(["size", "nunique"])
-    fig = Figure(figsize=(9, 1.35 * len(counts) + 0.2), layout="constrained")
-    ax = fig.subplots()
-    box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "black"}
-    for step, (label, n) in enumerate(counts):
-        ax.text(0.27, -step, f"{fill(label, 38)}\nn = {n}", ha="center", va="center", bbox=box)
-        if step:
-            between = {"arrowstyle": "->", "color": "black", "shrinkA": 30, "shrinkB": 30}
-            ax.annotate("", (0.27, -step), (0.27, 1 - step), arrowprops=between)
-            lost = counts[step - 1][1] - n
-            if lost:
-                ax.text(0.29, 0.5 - step, f"{lost} fewer", va="center", color=GREY)
-    lines = [f"{stage}: {row['size']} from {row['nunique']} people" for stage, row in per_stage.iterrows()]
-    lines = [
-        fill(line.replace(" from 1 people", " from 1 person"), 38, subsequent_indent="   ") for line in lines
-    ]
-    text = "\n".join(["Left out, by stage", *(lines or ["nothing"])])
-    ax.text(0.58, (1 - len(counts)) / 2, text, va="center", bbox=box | {"edgecolor": GREY, "linestyle": "--"})
-    ax.set(xlim=(0, 1), ylim=(0.5 - len(counts), 0.5))
-    ax.set_axis_off()
     return fig
 
 
@@ -275,18 +175,6 @@ def _height(rows: Sequence[str]) -> float:
     return 1.2 + LINE_INCH * len(rows)
 
 
-def _grid(down: int, across: int, height: float, **sharing: object) -> tuple[Figure, np.ndarray]:
-    fig = Figure(figsize=(9.0, height), layout="constrained")
-    return fig, fig.subplots(down, across, squeeze=False, **sharing)
-
-
-def _used(grid: np.ndarray, n: int) -> list[Axes]:
-    """Return the first panels of a grid and hide the others."""
-    for ax in grid.flat[n:]:
-        ax.set_visible(False)
-    return list(grid.flat[:n])
-
-
 def _panels(
     volumes: pd.DataFrame, pairs: pd.DataFrame, reference: str, **sharing: object
 ) -> tuple[Figure, Iterator[tuple[Axes, str, pd.DataFrame, pd.Series]]]:
@@ -295,23 +183,11 @@ def _panels(
     methods = _ordered(pairs["method"])
     across = min(3, max(len(methods), 1))
     down = max(-(-len(methods) // across), 1)
-    fig, grid = _grid(down, across, 9 / across * down + 0.5, **sharing)
-    panels = _used(grid, len(methods))
+    fig, grid = panel_grid(down, across, 9 / across * down + 0.5, **sharing)
+    panels = shown_panels(grid, len(methods))
     mine = (pairs[pairs["method"] == method] for method in methods)
     found = (agreement.loc[(method, reference)] for method in methods)
     return fig, zip(panels, methods, mine, found, strict=True)
-
-
-def _rows(ax: Axes, labels: Sequence[str]) -> None:
-    """Name the rows of a panel, the first at the top."""
-    ax.set_yticks(range(len(labels)), labels)
-    ax.set_ylim(len(labels) - 0.4, -0.6)
-    ax.grid(visible=False, axis="y")
-
-
-def _spread(n: int) -> np.ndarray:
-    """Return offsets that keep n dots of a row apart."""
-    return np.linspace(-0.2, 0.2, n) if n > 1 else np.zeros(n)
 
 
 def _dot(method: str) -> dict[str, object]:
@@ -325,13 +201,3 @@ def _dot(method: str) -> dict[str, object]:
         "zorder": 3,
         "alpha": 0.85,
     }
-
-
-def _verdicts(ax: Axes, values: pd.Series, at: np.ndarray, tried: pd.DataFrame) -> None:
-    """Draw registrations: in use, passed, or not."""
-    used, passed = tried["selected"].to_numpy(), tried["passed"].to_numpy()
-    ax.scatter(values[used], at[used], color="black", s=40, zorder=3)
-    ax.scatter(
-        values[passed & ~used], at[passed & ~used], facecolor="white", edgecolor="black", s=40, zorder=3
-    )
-    ax.scatter(values[~passed & ~used], at[~passed & ~used], color="black", marker="x", s=40, zorder=3)

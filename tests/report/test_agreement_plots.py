@@ -1,21 +1,13 @@
-import io
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from plot_checks import drawn, rows, table
 
-from thalutils import tables
-from thalutils.report import plots
+from thalutils.report import agreement_plots
 from thalutils.report.figures import colour
 
 METHODS = ("SAMSEG-T1", "Template")  # not the order of the study
-
-
-def table(name, rows):
-    columns = tables.SCHEMAS[name].columns
-    return tables.check(name, pd.DataFrame(rows, columns=list(columns)))
 
 
 def volumes(truth, bias=1.0, methods=METHODS, visits=("ses-1",)):
@@ -41,20 +33,9 @@ def dots(ax):
     return [tuple(point) for one in ax.collections for point in one.get_offsets() if len(one.get_offsets())]
 
 
-def rows(ax):
-    return [label.get_text() for label in ax.get_yticklabels()]
-
-
-def drawn(fig):
-    """Draw a figure as a page would, and check that pyplot keeps none."""
-    fig.savefig(io.BytesIO(), dpi=30)
-    assert not plt.get_fignums()
-    return fig
-
-
 def test_boxes_need_three_values_and_dots_do_not():
-    few = drawn(plots.agreement_boxes(overlap([0.8, 0.9]), reference="truth"))
-    enough = drawn(plots.agreement_boxes(overlap([0.7, 0.8, 0.9]), reference="truth"))
+    few = drawn(agreement_plots.agreement_boxes(overlap([0.8, 0.9]), reference="truth"))
+    enough = drawn(agreement_plots.agreement_boxes(overlap([0.7, 0.8, 0.9]), reference="truth"))
     assert not few.axes[0].lines
     assert len(dots(few.axes[0])) == 4
     assert len(enough.axes[0].lines) >= 2 * 5  # a box is more than its median
@@ -62,21 +43,21 @@ def test_boxes_need_three_values_and_dots_do_not():
 
 
 def test_boxes_are_in_the_order_of_the_study_with_n():
-    fig = plots.agreement_boxes(overlap([0.8, 0.9]), reference="truth")
+    fig = agreement_plots.agreement_boxes(overlap([0.8, 0.9]), reference="truth")
     assert rows(fig.axes[0]) == ["Template (n = 2)", "SAMSEG-T1 (n = 2)"]
     assert [ax.get_xlabel() for ax in fig.axes] == ["Dice", "Precision", "Sensitivity"]
 
 
 def test_a_later_visit_does_not_count_as_a_person():
     both = pd.concat([overlap([0.8, 0.9]), overlap([0.1, 0.1], "ses-2")])
-    assert min(x for x, _ in dots(plots.agreement_boxes(both, reference="truth").axes[0])) == 0.8
+    assert min(x for x, _ in dots(agreement_plots.agreement_boxes(both, reference="truth").axes[0])) == 0.8
 
 
 def test_containment_has_contained_masks_in_rows():
     found = [(f"sub-{i}", "ses-1", a, b, share) for i, plus in enumerate((0.0, 0.1))
              for a, b, share in (("Template", "SAMSEG-T1", 0.4 + plus), ("SAMSEG-T1", "Template", 0.8 + plus),
                                  ("Template", "Template", 1.0), ("SAMSEG-T1", "SAMSEG-T1", 1.0))]  # fmt: skip
-    ax = drawn(plots.containment_heat(table("containment", found))).axes[0]
+    ax = drawn(agreement_plots.containment_heat(table("containment", found))).axes[0]
     assert rows(ax) == ["Template", "SAMSEG-T1"]
     assert [text.get_text() for text in ax.texts] == ["1.00", "0.45", "0.85", "1.00"]
 
@@ -86,7 +67,7 @@ def test_scatter_fits_from_three_people_on():
     frame = volumes(reference)
     halved = frame["method"].ne("truth")
     frame.loc[halved, "volume_ml"] = 5 + frame.loc[halved, "left_ml"]
-    ax = drawn(plots.volume_scatter(frame, "truth")).axes[0]
+    ax = drawn(agreement_plots.volume_scatter(frame, "truth")).axes[0]
     identity, fit = ax.lines
     assert np.array_equal(*identity.get_data())
     slope = np.diff(fit.get_ydata()) / np.diff(fit.get_xdata())
@@ -94,19 +75,19 @@ def test_scatter_fits_from_three_people_on():
     assert fit.get_ydata()[0] == pytest.approx(5 + (6 + 1) / 2)
     assert ax.get_title() == "Template\nn = 3, slope 0.50"
     assert ax.get_xlim() == ax.get_ylim()
-    few = plots.volume_scatter(volumes([6.0, 8.0]), "truth").axes[0]
+    few = agreement_plots.volume_scatter(volumes([6.0, 8.0]), "truth").axes[0]
     assert len(few.lines) == 1
     assert few.get_title() == "Template\nn = 2, no fit"
 
 
 def test_bland_altman_draws_difference_over_mean():
-    few = drawn(plots.bland_altman(volumes([6.0, 8.0], bias=1.5), "truth")).axes[0]
+    few = drawn(agreement_plots.bland_altman(volumes([6.0, 8.0], bias=1.5), "truth")).axes[0]
     assert np.array(sorted(dots(few))) == pytest.approx(np.array([(6.75, 1.5), (8.75, 1.5)]))
     assert few.get_title().endswith("n = 2, no limits")
     assert not few.patches
     frame = volumes([6.0, 8.0, 10.0])
     frame.loc[frame["method"].eq("Template"), "volume_ml"] = [7.0, 10.0, 13.0]
-    enough = drawn(plots.bland_altman(frame, "truth")).axes[0]
+    enough = drawn(agreement_plots.bland_altman(frame, "truth")).axes[0]
     [band] = enough.patches
     assert band.get_y() == pytest.approx(2 - 1.96)
     assert band.get_y() + band.get_height() == pytest.approx(2 + 1.96)
@@ -115,62 +96,15 @@ def test_bland_altman_draws_difference_over_mean():
 
 def test_a_reference_that_pairs_with_nothing_makes_an_empty_figure():
     frame = volumes([6.0], methods=())
-    for plot in (plots.volume_scatter, plots.bland_altman):
+    for plot in (agreement_plots.volume_scatter, agreement_plots.bland_altman):
         assert not any(ax.get_visible() for ax in drawn(plot(frame, "truth")).axes)
-
-
-def test_accuracy_averages_the_bias_and_pools_the_spread():
-    found = [
-        ("sub-0", "ses-1", "R1map", "CSF", 9, 1.0, 2.0, 3.0),
-        ("sub-1", "ses-1", "R1map", "CSF", 9, 1.0, 4.0, 5.0),
-        ("sub-1", "ses-1", "PDmap", "white matter", 9, 1.0, -1.0, 2.0),
-    ]
-    fig = drawn(plots.accuracy_bars(table("map_accuracy", found)))
-    r1 = fig.axes[0]
-    assert r1.patches[0].get_width() == pytest.approx(3.0)
-    [whisker] = r1.collections[0].get_segments()[:1]
-    assert np.ptp(whisker[:, 0]) / 2 == pytest.approx(np.sqrt((9 + 25) / 2))
-    assert [text.get_text() for text in r1.texts] == ["+3.0 ± 4.1", "none"]
-    assert rows(r1) == ["CSF", "white matter"]
-
-
-def registrations(error):
-    shared = {
-        "participant_id": "sub-0",
-        "session_id": "ses-1",
-        "image": "R1",
-        "verdict": None,
-        "error_max_mm": error,
-    }
-    found = [
-        shared | {"strategy": name, "mutual_information": mi, "cutoff": cutoff, "passed": mi >= cutoff,
-                  "selected": used, "error_mm": error}
-        for name, mi, cutoff, used in (("a", 0.5, 0.4, True), ("b", 0.45, 0.4, False), ("c", 0.2, 0.3, False))
-    ]  # fmt: skip
-    return table("registration", found)
-
-
-def test_registrations_show_choice_cutoff_and_error():
-    fig = drawn(plots.registration_points(registrations(0.2)))
-    information, error = fig.axes
-    faces = [to_hex(one.get_facecolor()[0]) for one in information.collections if len(one.get_offsets()) and
-             one.get_offsets()[0][0] in (0.5, 0.45)]  # fmt: skip
-    assert faces == ["#000000", "#ffffff"]
-    cutoffs = [one.get_segments()[0][0][0] for one in information.collections if hasattr(one, "get_segments")]
-    assert cutoffs == [0.4, 0.4, 0.3]
-    assert [line.get_xdata()[0] for line in error.lines] == [0.3, 1.0]
-    assert rows(information) == ["a", "b", "c"]
-
-
-def test_without_a_true_error_there_is_no_panel_of_it():
-    assert len(drawn(plots.registration_points(registrations(np.nan))).axes) == 1
 
 
 def test_dots_are_full_at_the_first_visit_only_and_references_are_marked():
     frame = volumes([8.0, 9.0], visits=("ses-1", "ses-2"))
     frame.loc[frame["session_id"].eq("ses-2"), "volume_ml"] -= 0.5
     frame.index = [0] * len(frame)  # as tables put together may have it
-    ax = drawn(plots.volume_dots(frame)).axes[0]
+    ax = drawn(agreement_plots.volume_dots(frame)).axes[0]
     assert rows(ax) == ["Template", "SAMSEG-T1", "truth (reference)"]
     shades = {}
     for one in ax.collections:
@@ -180,15 +114,3 @@ def test_dots_are_full_at_the_first_visit_only_and_references_are_marked():
     assert shades[9.0, 0] == colour("Template")
     assert shades[8.5, 0] == "#ffffff"
     assert shades[8.0, 2] == colour("truth")
-
-
-def test_flow_tells_losses_and_stages():
-    left_out = table("exclusions", [("sub-0", "ses-1", "2-4-acquisition", "FLAIR", "broken"),
-                                    ("sub-0", "ses-2", "2-4-acquisition", "FLAIR", "broken")])  # fmt: skip
-    fig = drawn(plots.flow([("In the cohort", 5), ("Usable", 5), ("Drawn", 3)], left_out))
-    words = [text.get_text() for text in fig.axes[0].texts]
-    assert "In the cohort\nn = 5" in words
-    assert [word for word in words if word.endswith("fewer")] == ["2 fewer"]
-    assert "2-4-acquisition: 2 from 1 person" in words[-1]
-    nothing = plots.flow([("In the cohort", 5)], tables.empty("exclusions"))
-    assert nothing.axes[0].texts[-1].get_text().endswith("nothing")

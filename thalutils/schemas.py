@@ -1,0 +1,211 @@
+"""The contract between images and statistics: every table's columns, their units and what they may hold."""
+
+import pandera.pandas as pa
+
+from thalutils.schema_columns import column, flag, fraction, number, schema, text
+
+GROUPS = ("HC", "RRMS", "PMS", "RIS", "CIS", "iON", "NMOSD", "MOGAD", "MS", "unknown")
+EDSS_STEPS = (0.0, *(1.0 + 0.5 * step for step in range(19)))
+PARTICIPANT = r"^sub-[A-Za-z0-9]+$"
+SESSION = r"^ses-[A-Za-z0-9]+$"
+
+_PERSON = {"participant_id": text("The person", pa.Check.str_matches(PARTICIPANT))}
+_VISIT = _PERSON | {"session_id": text("The visit", pa.Check.str_matches(SESSION))}
+_HEAD = {"head": text("The real head"), "visit": text("Its visit")}
+_METHOD = {"method": text("The tool and the contrasts it was given, or the reference")}
+_RATER = {"rater": text("Who drew the reference; n/a for a program", nullable=True)}
+
+SCHEMAS: dict[str, pa.DataFrameSchema] = {
+    "participants": schema(
+        _PERSON
+        | {
+            "sex": text("Sex", pa.Check.isin(("F", "M")), nullable=True),
+            "group": text("Diagnosis", pa.Check.isin(GROUPS)),
+            "site": text("Where the scans were made", nullable=True),
+            "in_ground_truth": flag("Whether a reference mask was drawn"),
+        },
+        ["participant_id"],
+    ),
+    "sessions": schema(
+        _VISIT
+        | {
+            "age_years": number("Age at the visit", "years", 0, 120),
+            "disease_duration_years": number("Time since first symptom", "years", 0, 100),
+            "attacks": number("Attacks so far", "count", 0),
+            "edss": column(
+                float, "Expanded Disability Status Scale", "1", pa.Check.isin(EDSS_STEPS), nullable=True
+            ),
+            "t25fw_1_s": number("Timed 25-foot walk, first trial", "s", 0),
+            "t25fw_2_s": number("Timed 25-foot walk, second trial", "s", 0),
+            "nhpt_1_s": number("Nine-hole peg test, first trial", "s", 0),
+            "nhpt_2_s": number("Nine-hole peg test, second trial", "s", 0),
+            "sdmt": number("Symbol Digit Modalities Test, correct answers", "count", 0, 110),
+            "interval_years": number("Time since the first visit", "years", 0),
+            "steroids_since_last": number("Corticosteroids for a relapse since the last visit", "1", 0, 1),
+        },
+        ["participant_id", "session_id"],
+    ),
+    "masks": schema(
+        _VISIT
+        | _METHOD
+        | {"preset": text("How the tool was set; n/a for what is fused from masks", nullable=True)},
+        ["participant_id", "session_id", "method"],
+    ),
+    "volumes": schema(
+        _VISIT
+        | _METHOD
+        | {"preset": text("How the tool was set", nullable=True)}
+        | _RATER
+        | {
+            "volume_ml": number("Thalamus, both sides", "mL", 0),
+            "left_ml": number("Left thalamus", "mL", 0),
+            "right_ml": number("Right thalamus", "mL", 0),
+        },
+        ["participant_id", "session_id", "method", "rater"],
+    ),
+    "intracranial": schema(
+        _PERSON
+        | {
+            "icv_ml": number("Intracranial volume", "mL", 0),
+            "source": text("The tool that measured it"),
+        },
+        ["participant_id", "source"],
+    ),
+    "overlap": schema(
+        _VISIT
+        | _METHOD
+        | {"reference": text("The mask it is held against")}
+        | _RATER
+        | {
+            "dice": fraction("Dice coefficient"),
+            "precision": fraction("Share of the mask that lies in the reference"),
+            "sensitivity": fraction("Share of the reference that lies in the mask"),
+            "hd95_mm": number("95 % Hausdorff distance, the larger of both directions", "mm", 0),
+            "mean_surface_mm": number("Mean distance between the surfaces, both directions", "mm", 0),
+        },
+        ["participant_id", "session_id", "method", "reference", "rater"],
+    ),
+    "containment": schema(
+        _VISIT
+        | {
+            "method_i": text("The mask whose share is taken"),
+            "method_j": text("The mask in which it lies"),
+            "containment": fraction("Share of mask i that lies in mask j"),
+        },
+        ["participant_id", "session_id", "method_i", "method_j"],
+    ),
+    "registration": schema(
+        _VISIT
+        | {
+            "image": text("The image that was moved onto the T1w"),
+            "strategy": text("How"),
+            "mutual_information": number("Mutual information with the T1w in the brain mask", "nat", 0),
+            "cutoff": number("Least mutual information that passes", "nat", 0),
+            "verdict": text("A reviewer's verdict: pass, fail, or n/a if none was entered", nullable=True),
+            "passed": flag("Whether it passed cut-off and verdict"),
+            "selected": flag("Whether its result is used"),
+            "error_mm": number("Median error at the thalamus, where the truth is known", "mm", 0),
+            "error_max_mm": number("Largest error at the thalamus, where the truth is known", "mm", 0),
+        },
+        ["participant_id", "session_id", "image", "strategy"],
+    ),
+    "brain_change": schema(
+        _PERSON
+        | {
+            "engine": text("How it was measured"),
+            "pbvc_percent": number("Change of brain volume from first to last visit", "%"),
+        },
+        ["participant_id", "engine"],
+    ),
+    "exclusions": schema(
+        {
+            "participant_id": text("The person, or the row that names nobody"),
+            "session_id": text("The visit; n/a for the whole person", nullable=True),
+            "stage": text("The stage that left it out"),
+            "method": text("The image or method left out; n/a for all", nullable=True),
+            "reason": text("Why, and what to do"),
+        },
+        None,
+    ),
+    "scans": schema(
+        _VISIT
+        | {
+            "image": text("The scan's place in the study"),
+            "file": text("Path in the dataset"),
+            "shape": text("Voxels along each axis; n/a where it cannot be read", nullable=True),
+            "voxel_mm": text("Voxel size along each axis; n/a where it cannot be read", nullable=True),
+            "usable": flag("Whether it passed the checks"),
+        },
+        ["participant_id", "session_id", "file"],
+    ),
+    "map_accuracy": schema(
+        _VISIT
+        | {
+            "map": text("The quantitative map"),
+            "tissue": text("The tissue, in voxels that hold nothing else"),
+            "n_voxels": number("Voxels", "count", 0),
+            "truth_mean": number("True mean, in the map's units"),
+            "bias_percent": number("Mean error over the true mean", "%"),
+            "sd_percent": number("Standard deviation of the error over the true mean", "%"),
+        },
+        ["participant_id", "session_id", "map", "tissue"],
+    ),
+    "brain_masks": schema(
+        _VISIT
+        | {
+            "source": text("The tool that drew it"),
+            "brain_ml": number("Volume inside the mask", "mL", 0),
+            "dice_truth": fraction("Dice with all that lies inside the true skull, where it is known"),
+            "verdict": text("A reviewer's verdict: pass, fail, or n/a if none was entered", nullable=True),
+        },
+        ["participant_id", "session_id"],
+    ),
+    "envelope": schema(
+        _VISIT
+        | {
+            "method": text("Deep-grey-matter label and contrast"),
+            "envelope": text("The mask it is intersected with"),
+            "dgm_ml": number("Deep grey matter", "mL", 0),
+            "volume_ml": number("What is left inside the envelope", "mL", 0),
+            "envelope_filled": fraction("Share of the envelope that the result fills"),
+            "touches_envelope": fraction("Share of the result's surface that the envelope drew"),
+            "components": number("Separate pieces of more than 1 % of the result", "count", 0),
+        },
+        ["participant_id", "session_id", "method", "envelope"],
+    ),
+    "real_volumes": schema(
+        _HEAD
+        | _METHOD
+        | {
+            "preset": text("How the tool was set"),
+            "volume_ml": number("Thalamus, both sides", "mL", 0),
+            "left_ml": number("Left thalamus", "mL", 0),
+            "right_ml": number("Right thalamus", "mL", 0),
+        },
+        ["head", "visit", "method"],
+    ),
+    "real_overlap": schema(
+        _HEAD
+        | {
+            "method_i": text("One mask"),
+            "method_j": text("Another mask of the same head"),
+            "dice": fraction("Dice coefficient of the two"),
+        },
+        ["head", "visit", "method_i", "method_j"],
+    ),
+    "volume_agreement": schema(
+        _METHOD
+        | {
+            "reference": text("The mask it is held against"),
+            "n": number("People", "count", 0),
+            "bias_ml": number("Mean of method minus reference", "mL"),
+            "sd_ml": number("Standard deviation of the difference", "mL", 0),
+            "loa_low_ml": number("Lower limit of agreement", "mL"),
+            "loa_high_ml": number("Upper limit of agreement", "mL"),
+            "slope": number("Least-squares slope of method on reference", "1"),
+            "pearson_r": number("Pearson correlation", "1", -1, 1),
+            "note": text("Why a cell is empty", nullable=True),
+        },
+        ["method", "reference"],
+    ),
+}
