@@ -1,5 +1,5 @@
 # make book | make test | make tools: each sets up what it needs first.
-COHORT ?= phantom
+COHORT ?= phantom twin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?=
 VENV := .venv
@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: book test tools lint clean
 
 book: $(READY) tools
-	$(BIN)/thalutils run $(COHORT) $(if $(JOBS),--jobs $(JOBS))
+	for name in $(COHORT); do $(BIN)/thalutils run $$name $(if $(JOBS),--jobs $(JOBS)) || exit; done
 	$(BIN)/thalutils book $(COHORT)
 
 test: $(READY) tools

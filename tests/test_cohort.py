@@ -10,6 +10,7 @@ from thalutils.cohort import Cohort, shorten
 from thalutils.errors import CohortError, TableError
 
 REPOSITORY = Path(__file__).parents[1]
+SHEET = "tables:\n  visits: data/a.csv\n  columns: {participant_id: ID, edss: EDSS, volumes: {FIRST: F}}\n"
 COHORTS = sorted((REPOSITORY / "cohorts").glob("*.yml"))
 
 
@@ -29,12 +30,13 @@ def test_cohorts_of_the_study_load(path, monkeypatch):
     monkeypatch.setenv("THALUTILS_ROOT", str(REPOSITORY))
     cohort = Cohort.load(path.stem)
     assert cohort.settings.title == yaml.safe_load(path.read_text())["title"]
-    assert cohort.simulated == path.stem.startswith("phantom")
+    assert cohort.simulated == path.stem.startswith(("phantom", "twin"))
+    assert cohort.kind == ("tables" if path.stem in ("twin", "template-tables") else "scans")
     assert cohort.results == REPOSITORY / "build" / "results" / path.stem
 
 
 def test_the_study_has_cohorts():
-    assert {"phantom", "phantom-mini", "template"} <= {path.stem for path in COHORTS}
+    assert {"phantom", "phantom-mini", "template", "template-tables"} <= {path.stem for path in COHORTS}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,24 @@ def test_the_study_has_cohorts():
     [
         ("title: A\nbids: data\nbid: x\n", "bid: is not a known key"),
         ("title: A\nbids: data\nphantom: {sed: 1}\n", "phantom.sed: is not a known key"),
-        ("title: A\n", "bids: Field required"),
+        ("title: A\n", "give `bids` (scans) or `tables` (tables), one of the two"),
+        ("title: A\nbids: a\ntables: b\n", "give `bids` (scans) or `tables` (tables), one of the two"),
+        ("title: A\ntables: b\nphantom: {}\n", "`phantom` and `references` belong to a cohort of scans"),
+        ("title: A\ntables: b\nreferences: {manual: c}\n", "belong to a cohort of scans"),
+        ("title: A\nbids: a\ntwin: {}\n", "`twin` needs `tables`: the folder"),
+        (f"title: A\ntwin: {{}}\n{SHEET}", "`twin` needs `tables`: the folder"),
+        ("title: A\ntables: b\ntwin: {switch: off}\n", "twin.switch: Input should be"),
+        (f"title: A\n{SHEET}  decimals: ','\n", "tables.decimals: is not a known key"),
+        (f"title: A\n{SHEET}  units: {{volume: l}}\n", "tables.units.volume: Input should be 'mL'"),
+        (
+            f"title: A\n{SHEET}  values: {{sex: {{w: W}}}}\n",
+            "tables.values.sex.w: Input should be 'F' or 'M'",
+        ),
+        (
+            "title: A\ntables: {visits: a.csv}\n",
+            "tables.columns: Field required. See cohorts/template-tables.yml",
+        ),
+        ("title: A\ntables: 5\n", "tables: Input should be"),
         (
             "title: A\nbids: data\nphantom: {participants: 0}\n",
             "phantom.participants: Input should be greater",
@@ -215,3 +234,62 @@ def test_visits_with_odd_names_are_left_out_and_said(make_dataset):
     cohort = Cohort.load("tiny")
     assert [session.session_id for session in cohort.sessions("sub-01")] == ["ses-01", "ses-02"]
     assert "ses-01_old is left out" in cohort.row_exclusions["reason"].item()
+
+
+def test_a_spreadsheet_is_a_cohort_of_tables(checkout):
+    written(checkout, f"title: A\n{SHEET}")
+    (checkout / "data").mkdir()
+    (checkout / "data" / "a.csv").write_text("ID,EDSS,F\n2,2.5,14\n1,11,15\n=1,3,15\n")
+    cohort = Cohort.load("mine")
+    assert cohort.kind == "tables"
+    assert cohort.table_files == [cohort.tables_path] == [checkout / "data" / "a.csv"]
+    assert not cohort.simulated
+    assert not cohort.publishes_individuals
+    assert cohort.choose() == ["sub-1", "sub-2"]
+    assert cohort.choose("2") == ["sub-2"]
+    assert cohort.clinical()["edss"].isna().tolist() == [True, False]
+    assert cohort.row_exclusions["stage"].tolist() == ["2-6-tables"] * 2
+    assert cohort.row_exclusions["participant_id"].tolist() == ["sub-1", "row 4"]
+    assert cohort.source_tables()["volumes"]["volume_ml"].tolist() == [15, 14]
+    (visit,) = cohort.sessions("sub-2")
+    assert visit.key == "sub-2_ses-01"
+    assert visit.scans() == {}
+    assert cohort.reference("manual", visit) is None
+    with pytest.raises(CohortError, match=r"mine\.yml: the cohort comes as tables and has no scans"):
+        _ = cohort.bids
+
+
+def test_a_spreadsheet_that_cannot_be_used_says_all_that_is_wrong(checkout):
+    written(checkout, f"title: A\n{SHEET}")
+    assert Cohort.load("mine").table_files == []
+    with pytest.raises(
+        TableError, match=r"data/a\.csv cannot be used:\n  there is no such file\. Set `visits`"
+    ):
+        Cohort.load("mine").source_tables()
+    (checkout / "data").mkdir()
+    (checkout / "data" / "a.csv").write_text("ID,G\n1,14\n")
+    with pytest.raises(TableError) as caught:
+        _ = Cohort.load("mine").participants
+    assert "column 'EDSS' (columns.edss)" in str(caught.value)
+    assert "column 'F' (columns.volumes.F" in str(caught.value)
+
+
+def test_a_cohort_of_scans_has_no_tables_of_its_own(make_dataset):
+    cohort = make_dataset()
+    assert cohort.kind == "scans"
+    with pytest.raises(CohortError, match=r"tiny\.yml: the cohort comes as scans"):
+        cohort.source_tables()
+
+
+def test_individuals_are_published_where_nobody_is_real_or_the_yaml_says_so(checkout, make_dataset):
+    assert not make_dataset().publishes_individuals
+    assert make_dataset(publish_individuals=True).publishes_individuals
+    assert make_dataset(phantom={}).publishes_individuals
+    twin = Cohort.load(written(checkout, "title: A\ntables: data/twin\ntwin: {}\n"))
+    assert twin.simulated
+    assert twin.publishes_individuals
+    assert twin.table_files == []
+    with pytest.raises(
+        TableError, match=r"data/twin: its tables are not drawn yet\. Run the stage 2-6-tables"
+    ):
+        twin.source_tables()

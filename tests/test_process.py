@@ -14,7 +14,7 @@ import pytest
 from thalutils import process
 from thalutils.errors import ThalutilsError, ToolError
 from thalutils.files import hash_json
-from thalutils.process import cached, parallel_map, run_program
+from thalutils.process import cached, job_count, parallel_map, run_program
 
 LIMIT_S = 20.0
 ENDS_WITHIN_S = 10.0
@@ -155,12 +155,25 @@ def test_results_do_not_depend_on_the_number_of_processes(monkeypatch):
     assert square_all(range(6)) == alone
 
 
-def test_a_worker_that_is_killed_is_an_outcome(monkeypatch):
+def test_a_worker_that_is_killed_is_an_outcome_and_takes_nobody_with_it(monkeypatch):
     monkeypatch.setenv("THALUTILS_JOBS", "2")
-    outcomes = parallel_map(parallel_functions.die_at_two, [1, 2], describe=str, label="die")
-    assert [outcome.item for outcome in outcomes] == [1, 2]
-    assert outcomes[1].failed
-    assert outcomes[1].error == "its process was killed"
+    outcomes = parallel_map(parallel_functions.die_at_two, [1, 2, 3, 4, 5], describe=str, label="die")
+    assert [outcome.item for outcome in outcomes] == [1, 2, 3, 4, 5]
+    assert [outcome.failed for outcome in outcomes] == [False, True, False, False, False]
+    assert outcomes[1].error.startswith("its process was killed twice")
+
+
+def test_fewer_run_at_a_time_where_memory_would_not_hold_them(monkeypatch):
+    monkeypatch.delenv("THALUTILS_JOBS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    memory = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 8e9 / 4096}
+    monkeypatch.setattr(os, "sysconf", memory.__getitem__)
+    assert job_count() == 8
+    assert job_count(1.0) == 8
+    assert job_count(2.5) == 3
+    assert job_count(20.0) == 1
+    monkeypatch.setenv("THALUTILS_JOBS", "4")
+    assert job_count(20.0) == 4  # asked for, so obeyed
 
 
 def test_no_items_no_outcomes():

@@ -11,12 +11,33 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from thalutils import run, stages
+from thalutils import console, run, stages
+from thalutils.cohort import Cohort
+from thalutils.errors import UsageError
+from thalutils.files import write_json
 from thalutils.staleness import executed_path, reason_stale, state_path
 
 STAGES = """
 - {name: 1-first, title: First}
 - {name: 2-second, title: Second, after: [1-first]}
+"""
+NEEDS = """
+- {name: 1-first, title: First, needs: scans}
+- {name: 2-second, title: Second, after: [1-first]}
+- {name: 3-third, title: Third, after: [1-first, 2-second]}
+"""
+ROWS = """
+import pandas as pd
+from IPython.display import display
+people = pd.DataFrame({"participant_id": [f"sub-{number:02}" for number in range(12)]})
+print(people["participant_id"][1], "was read")
+display(people)
+display(f"{len(people)} rows")
+"""
+NUMBERS = """
+from thalutils import tables
+from thalutils.cohort import Cohort
+tables.write_numbers(Cohort.load(cohort).results, "1-first", {"bias.ml": 1.0})
 """
 PARAMETERS = 'cohort: str = "tiny"  # a cohort\nparticipants: str = "all"  # who\nnumber: int = 1  # any\n'
 
@@ -98,6 +119,92 @@ def test_new_results_upstream_make_a_stage_stale(study):
     content["outputs_hash"] = "other"
     state_path(cohort, first).write_text(json.dumps(content))
     assert why(cohort, second) == "1-first has new results."
+
+
+@pytest.fixture
+def spreadsheet(checkout):
+    """Return a study of which one stage needs scans, and a cohort that comes as tables."""
+    (checkout / "notebooks" / "stages.yml").write_text(NEEDS)
+    write_notebook(checkout, "1-first", "print(number)")
+    write_notebook(checkout, "2-second", "print(number + 1)")
+    write_notebook(checkout, "3-third", "print(number + 2)")
+    people = checkout / "data" / "tiny" / "participants.tsv"
+    people.parent.mkdir(parents=True)
+    people.write_text("participant_id\nsub-01\n")
+    (checkout / "cohorts" / "tiny.yml").write_text("title: Tiny\ntables: data/tiny\n")
+    return Cohort.load("tiny"), stages.load(checkout), people
+
+
+def test_only_stages_that_work_on_the_cohort_run(spreadsheet):
+    cohort, every, _ = spreadsheet
+    assert [plan.stage.name for plan in run.plan(cohort, every)] == ["2-second", "3-third"]
+    assert console.run("tiny", None, "all", None, False, []) == 0
+    assert [plan.reason for plan in run.plan(cohort, every)] == [None, None]
+    assert not executed_path(cohort, every[0]).exists()
+
+
+def test_a_stage_that_does_not_work_on_the_cohort_says_so(spreadsheet):
+    for command in (
+        lambda: console.run("tiny", "first", "all", None, False, []),
+        lambda: console.check("tiny", "first", []),
+    ):
+        with pytest.raises(UsageError, match="1-first needs scans, and the cohort tiny came as tables"):
+            command()
+    with pytest.raises(UsageError, match="no stage has a parameter depth"):
+        console.run("tiny", None, "all", None, False, ["depth=1"])
+
+
+def test_results_of_a_stage_that_does_not_work_on_the_cohort_are_no_ground_to_run(spreadsheet):
+    cohort, every, _ = spreadsheet
+    first, second, _ = every
+    plan = execute_plan(cohort, second)
+    assert plan.reason is None
+    write_json(state_path(cohort, first), {"outputs_hash": "left from when it came as scans"})
+    assert run.plan(cohort, every, only=second)[0].reason is None
+
+
+def test_a_changed_table_makes_stages_run_again(spreadsheet):
+    cohort, every, people = spreadsheet
+    execute_plan(cohort, every[1])
+    people.write_text("participant_id\nsub-01\n")
+    assert run.plan(cohort, every, only=every[1])[0].reason is None
+    people.write_text("participant_id\nsub-02\n")
+    assert run.plan(cohort, every, only=every[1])[0].reason == "the cohort's tables changed."
+
+
+def execute_plan(cohort, stage):
+    """Run a stage; return its plan thereafter."""
+    (plan,) = run.plan(cohort, stages.load(cohort.root), only=stage)
+    assert run.execute(cohort, plan.stage, plan.parameters).state == "done"
+    return run.plan(cohort, stages.load(cohort.root), only=stage)[0]
+
+
+def test_a_private_cohorts_page_holds_no_rows_and_is_made_anew_when_that_changes(study):
+    cohort, first, _ = study
+    write_notebook(cohort.root, "1-first", ROWS)
+    execute(cohort, first)
+    text = executed_path(cohort, first).read_text()
+    assert "sub-01" not in text
+    assert "would show single people" in text
+    assert "12 rows" in text
+    cohort.path.write_text(cohort.path.read_text() + "publish_individuals: true\n")
+    cohort = Cohort.load("tiny")
+    assert why(cohort, first) == "the cohort's settings changed."
+    execute(cohort, first)
+    assert "sub-01" in executed_path(cohort, first).read_text()
+
+
+def test_numbers_that_stages_yml_does_not_tell_of_fail_the_stage(study):
+    cohort, first, _ = study
+    write_notebook(cohort.root, "1-first", NUMBERS)
+    result = execute(cohort, first)
+    assert result.state == "failed"
+    assert (
+        result.why == "it keeps numbers that begin with bias. Add these to `numbers` in notebooks/stages.yml."
+    )
+    assert not executed_path(cohort, first).exists()
+    (cohort.root / "notebooks" / "stages.yml").write_text(STAGES.replace("First}", "First, numbers: [bias]}"))
+    assert execute(cohort, stages.load(cohort.root)[0]).state == "done"
 
 
 def test_the_page_says_how_it_was_computed(study):

@@ -71,6 +71,22 @@ def test_the_notebook_is_committed_without_outputs(stage):
 
 
 @each_stage
+def test_the_notebook_opens_its_page_before_it_shows_anything(stage):
+    """What a page may show of people is decided there; without it, least is shown."""
+    (opening,) = [cell.source for cell in cells(stage) if "pages.begin(" in cell.source]
+    assert "study = Cohort.load(cohort)\npages.begin(study)\n" in opening
+    assert opening == cells(stage)[1].source
+
+
+@each_stage
+def test_the_notebook_begins_with_its_title_and_has_no_label_that_a_second_cohorts_page_would_repeat(stage):
+    found = nbformat.read(stages.notebook_path(REPOSITORY, stage), as_version=4).cells
+    assert found[0].source.startswith("# ")
+    for cell in found:
+        assert cell.cell_type == "code" or not re.search(r"^\(\S+\)=$|^:name:", cell.source, re.MULTILINE)
+
+
+@each_stage
 def test_no_cell_is_long(stage):
     assert max(len(cell.source.splitlines()) for cell in cells(stage)) <= LONGEST_CELL
 
@@ -93,7 +109,8 @@ def test_every_notebook_is_a_stage_and_every_name_stands_once():
 
 
 def test_no_table_is_made_by_two_stages():
-    made = [table for stage in STAGES for table in stage.tables]
+    """But for a cohort of tables, where the ready-made ones stand in for those that other stages make."""
+    made = [table for stage in STAGES if stage.needs != "tables" for table in stage.tables]
     assert len(set(made)) == len(made)
 
 
@@ -186,6 +203,41 @@ def test_settings_of_a_stage_that_is_none_are_refused(stage, checkout, make_data
     cohort = make_dataset(stages={"3-1-min": {"bins": 1}})
     with pytest.raises(UsageError, match=r"^tiny\.yml: stages has 3-1-min, which is no stage"):
         stages.check_settings(checkout, [stage], cohort)
+
+
+def test_settings_of_a_stage_that_does_not_work_on_the_cohort_are_refused(checkout, make_dataset):
+    cohort = make_dataset(stages={"2-6-tables": {"strict": True}})
+    needs = Stage(name="2-6-tables", title="Tables", needs="tables")
+    with pytest.raises(UsageError, match=r"^tiny\.yml: stages has 2-6-tables, which needs tables, and this"):
+        stages.check_settings(checkout, [needs], cohort)
+
+
+def test_a_cohort_has_the_stages_that_work_on_what_it_came_as(make_dataset):
+    every = [
+        Stage(name="a", title="A", needs="scans"),
+        Stage(name="b", title="B", needs="tables"),
+        Stage(name="c", title="C", after=("a", "b")),
+    ]
+    cohort = make_dataset()
+    found = stages.applicable(every, cohort)
+    assert [stage.name for stage in found] == ["a", "c"]
+    assert found[1].after == ("a",)
+    assert stages.applicable(found, cohort) == found
+    assert stages.choose(every, cohort, "c") == found[1]
+    with pytest.raises(UsageError, match="^b needs tables, and the cohort tiny came as scans"):
+        stages.choose(every, cohort, "b")
+
+
+def test_a_stage_on_the_model_of_a_twin_works_on_twins_alone(checkout, make_dataset):
+    model = Stage(name="twin-model", title="Model", needs="twin")
+    cohorts = {"twin": "tables: data\ntwin: {seed: 1}\n", "mine": "tables: data\n"}
+    found = {}
+    for name, keys in cohorts.items():
+        path = checkout / "cohorts" / f"{name}.yml"
+        path.write_text(f"title: A\n{keys}", encoding="utf-8")
+        found[name] = stages.applies(model, Cohort.load(name))
+    assert found == {"twin": True, "mine": False}
+    assert not stages.applies(model, make_dataset())
 
 
 def test_a_stage_is_found_by_its_name_or_the_end_of_it():

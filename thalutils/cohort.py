@@ -4,59 +4,20 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from thalutils import tables
+from thalutils import spreadsheet, table_folder, tables
 from thalutils.bids import Session
+from thalutils.cohort_file import Phantom as Phantom
+from thalutils.cohort_file import read_settings
+from thalutils.entry import STAGE, Entry
 from thalutils.errors import CohortError, TableError
 from thalutils.files import project_root
 from thalutils.schemas import PARTICIPANT, SCHEMAS, SESSION
 
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,40}$")
-LARGEST_YAML_BYTES = 200_000
-
-
-class Phantom(BaseModel):
-    """How the simulated scans of a cohort are made; the meaning of each value is in simulate/phantom.py."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    participants: int = Field(5, ge=1, le=9999)
-    visits: int = Field(2, ge=1, le=9)
-    seed: int = Field(1, ge=0)
-    anatomy: str = "auto"
-    structural_mm: float = Field(1.0, ge=0.4, le=4)
-    mpm_mm: float = Field(1.6, ge=0.4, le=4)
-    supersampling: int = Field(2, ge=1, le=6)
-    snr: float = Field(60.0, gt=0)
-    spoiling: Literal["ideal", "imperfect"] = "ideal"
-    movement_mm: float = Field(1.5, ge=0)
-    movement_deg: float = Field(1.5, ge=0)
-
-
-class CohortFile(BaseModel):
-    """The keys a cohort's YAML may have; any other is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    title: str
-    description: str = ""
-    bids: Path
-    phantom: Phantom | None = None
-    references: dict[str, Path] = Field(default_factory=dict)
-    stages: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
-
-    @field_validator("references")
-    @classmethod
-    def _known_references(cls, value: dict[str, Path]) -> dict[str, Path]:
-        unknown = set(value) - {"manual", "truth"}
-        if unknown:
-            raise ValueError(f"a reference is manual or truth, not {', '.join(sorted(unknown))}")
-        return value
 
 
 class Cohort:
@@ -79,7 +40,7 @@ class Cohort:
         self.path, self.root, self.name = path, root, path.stem
         if not NAME.match(self.name):
             raise CohortError(f"{path}: a cohort's name is lower-case letters, digits, - and _.")
-        self.settings = _read_settings(path)
+        self.settings = read_settings(path)
 
     @classmethod
     def load(cls, name: str | Path) -> "Cohort":
@@ -94,14 +55,61 @@ class Cohort:
         return cls(path.resolve(), root)
 
     @property
+    def kind(self) -> str:
+        """How the cohort comes: as ``scans`` or as ``tables``."""
+        return "scans" if self.settings.tables is None else "tables"
+
+    @property
     def bids(self) -> Path:
-        """The BIDS dataset."""
+        """The BIDS dataset of a cohort of scans."""
+        if self.settings.bids is None:
+            raise CohortError(f"{self.path}: the cohort comes as tables and has no scans.")
         return self.root / self.settings.bids
 
     @property
+    def tables_path(self) -> Path:
+        """The spreadsheet of a cohort of tables, or the folder of its tables."""
+        settings = self.settings.tables
+        if settings is None:
+            raise CohortError(f"{self.path}: the cohort comes as scans and has no tables of its own.")
+        return self.root / (settings if isinstance(settings, Path) else settings.visits)
+
+    @property
+    def table_files(self) -> list[Path]:
+        """The files that decide what a cohort of tables holds, those that are there."""
+        path = self.tables_path
+        return table_folder.files(path) if isinstance(self.settings.tables, Path) else [path] * path.is_file()
+
+    @cached_property
+    def entry(self) -> Entry:
+        """What comes in with a cohort of tables, faults and all."""
+        if isinstance(self.settings.tables, Path):
+            return table_folder.read(self.tables_path)
+        return spreadsheet.read(self.tables_path, self.settings.tables)
+
+    def source_tables(self) -> dict[str, pd.DataFrame]:
+        """Return the contract's tables of a cohort of tables, by name; rows and cells at fault are left out.
+
+        Raises
+        ------
+        TableError
+            Saying all that is wrong, where the spreadsheet or the folder cannot be used.
+        """
+        if self.settings.twin and not self.table_files:
+            raise TableError(f"{self.tables_path}: its tables are not drawn yet. Run the stage {STAGE}.")
+        if self.entry.refusals:
+            raise TableError(f"{self.tables_path} cannot be used:\n  " + "\n  ".join(self.entry.refusals))
+        return dict(self.entry.tables)
+
+    @property
     def simulated(self) -> bool:
-        """Whether the scans are simulated."""
-        return self.settings.phantom is not None
+        """Whether the scans or the tables are simulated."""
+        return self.settings.phantom is not None or self.settings.twin is not None
+
+    @property
+    def publishes_individuals(self) -> bool:
+        """Whether pages may show single people: where nobody is real, or where the YAML says so."""
+        return self.simulated or self.settings.publish_individuals
 
     @property
     def results(self) -> Path:
@@ -134,6 +142,8 @@ class Cohort:
 
     @cached_property
     def _people(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        if self.kind == "tables":
+            return self.source_tables()["participants"], self.entry.exclusions
         source = self.bids / "participants.tsv"
         if not self.bids.is_dir():
             raise CohortError(f"{self.bids}: no such folder. Set `bids` in {self.path}.")
@@ -166,7 +176,7 @@ class Cohort:
 
     @property
     def row_exclusions(self) -> pd.DataFrame:
-        """The rows of participants.tsv that were left out, and why."""
+        """The rows of participants.tsv, or rows and cells of tables, that were left out, and why."""
         return self._people[1]
 
     def choose(self, participants: str = "all") -> list[str]:
@@ -188,8 +198,15 @@ class Cohort:
         return [name for name in known if name in wanted]
 
     def sessions(self, participants: str = "all") -> list[Session]:
-        """List the visits of the chosen people, in order; a person without ``ses-`` folders has one."""
+        """List the visits of the chosen people, in order; a person without ``ses-`` folders has one.
+
+        The visits of a cohort of tables have no scans.
+        """
         visits = []
+        if self.kind == "tables":
+            keys = self.clinical()[["participant_id", "session_id"]]
+            mine = keys[keys["participant_id"].isin(self.choose(participants))]
+            return [Session(*key, self.tables_path) for key in mine.itertuples(index=False)]
         for person in self.choose(participants):
             folder = self.bids / person
             inner = [path for path in sorted(folder.glob("ses-*")) if re.match(SESSION, path.name)]
@@ -200,7 +217,9 @@ class Cohort:
         return visits
 
     def clinical(self) -> pd.DataFrame:
-        """Return the sessions table, gathered from each person's ``_sessions.tsv``."""
+        """Return the sessions table, which scans have in each person's ``_sessions.tsv``."""
+        if self.kind == "tables":
+            return self.source_tables()["sessions"]
         frames = []
         for person in self.participants["participant_id"]:
             path = self.bids / person / f"{person}_sessions.tsv"
@@ -255,20 +274,3 @@ def _odd_visits(folder: Path) -> list[str]:
 
 def _truth_value(value: Any) -> bool:
     return str(value).strip().lower() in ("true", "1", "1.0", "yes")
-
-
-def _read_settings(path: Path) -> CohortFile:
-    if path.stat().st_size > LARGEST_YAML_BYTES:
-        raise CohortError(f"{path}: larger than a cohort's YAML can be. Is it another file?")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return CohortFile.model_validate(content or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CohortError(f"{path}: not YAML ({' '.join(str(error).split())}).") from None
-    except ValidationError as error:
-        faults = []
-        for fault in error.errors():
-            place = ".".join(map(str, fault["loc"])) or "the file"
-            text = "is not a known key" if fault["type"] == "extra_forbidden" else fault["msg"]
-            faults.append(f"{place}: {text}")
-        raise CohortError(f"{path}: " + "; ".join(faults) + ". See cohorts/template.yml.") from None

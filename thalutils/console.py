@@ -1,8 +1,11 @@
 """What the commands print: checks, progress and summaries."""
 
+from collections.abc import Iterable
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,6 +28,7 @@ from thalutils.stages import Stage
 from thalutils.staleness import reason_stale, state_path
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
+MOST_ALIKE = 10
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -32,15 +36,16 @@ def check(name: str, stage: str | None, given: list[str]) -> int:
     """Print the state of a cohort; return the exit code."""
     cohort = Cohort.load(name)
     stages = stage_list.load(cohort.root)
-    only = stage_list.find(stages, stage) if stage else None
+    only = stage_list.choose(stages, cohort, stage) if stage else None
     plans = runner.plan(cohort, stages, _parse(given), only)
     out.print(f"[bold]{cohort.name}[/]: {cohort.settings.title}")
-    _print_scans(cohort)
-    out.print(
-        _table(
-            "Tools", ["tool", "available", "version", "reason"], tools_table().fillna("").to_numpy().tolist()
-        )
-    )
+    if cohort.kind == "tables" and not _print_tables(cohort):
+        return WRONG_USE
+    if cohort.kind == "scans":
+        _print_scans(cohort)
+    if any(plan.stage.tools for plan in plans):
+        found = tools_table().fillna("").to_numpy().tolist()
+        out.print(_table("Tools", ["tool", "available", "version", "reason"], found))
     rows = []
     for plan in plans:
         last = (read_json(state_path(cohort, plan.stage)) or {}).get("seconds")
@@ -76,25 +81,79 @@ def _print_scans(cohort: Cohort) -> None:
         out.print(f"  left out: {row.reason}", markup=False)
 
 
+def _print_tables(cohort: Cohort) -> bool:
+    """Print what a cohort of tables holds and everything that is wrong; return whether it can be used."""
+    if cohort.simulated and not cohort.table_files:
+        out.print("Its tables are not made yet: they will be drawn on the first run.")
+        return True
+    entry = cohort.entry
+    if not entry.refusals:
+        people, visits = len(entry.tables["participants"]), len(entry.tables["sessions"])
+        names = shorten(sorted(entry.tables["sessions"]["session_id"].unique()))
+        out.print(f"{people} people, {visits} visits ({names}, in this order) in {entry.path}", markup=False)
+        for method, count in entry.tables["volumes"]["method"].value_counts(sort=False).items():
+            out.print(f"  {method}: volumes of {count} visits", markup=False)
+    rows = pd.Series(entry.fault_rows, dtype=int)
+    for what, found in entry.exclusions.groupby("method", sort=False, dropna=False):
+        for reason in found["reason"].head(MOST_ALIKE):
+            out.print(f"  left out: {reason}", markup=False)
+        more = rows[found.index[MOST_ALIKE:]]
+        if len(more):
+            kind = "rows" if pd.isna(what) else what
+            out.print(f"  left out: and {len(more)} more of {kind}: rows {spans(more)}", markup=False)
+    for refusal in entry.refusals:
+        out.print(f"  [red]wrong[/]: {escape(refusal)}")
+    if entry.refusals:
+        out.print(
+            f"{escape(str(entry.path))} cannot be used as it is. What is wrong in the YAML, correct there."
+        )
+    return not entry.refusals
+
+
+def spans(rows: Iterable[int]) -> str:
+    """Write row numbers shortly, those that follow each other as a span.
+
+    Examples
+    --------
+    >>> spans([2, 3, 4, 7])
+    '2-4, 7'
+    """
+    found: list[list[int]] = []
+    for row in sorted(set(rows)):
+        if found and row == found[-1][-1] + 1:
+            found[-1] = [found[-1][0], row]
+        else:
+            found.append([row])
+    return ", ".join("-".join(map(str, span)) for span in found)
+
+
 def run(
     name: str, stage: str | None, participants: str, jobs: int | None, force: bool, given: list[str]
 ) -> int:
     """Run what does not stand; return the exit code."""
     cohort = Cohort.load(name)
-    stages = stage_list.load(cohort.root)
-    only = stage_list.find(stages, stage) if stage else None
+    every = stage_list.load(cohort.root)
+    only = stage_list.choose(every, cohort, stage) if stage else None
     runner.set_jobs(jobs)
     values = _parse(given)
+    stages = stage_list.applicable(every, cohort)
     if only is None:
         _check_known(cohort, stages, values)
-    runner.plan(cohort, stages, values, only)  # refuses unknown parameters before anything runs
-    if participants != "all" and (cohort.bids / "participants.tsv").exists():
+    runner.plan(cohort, every, values, only)  # refuses unknown parameters before anything runs
+    if participants != "all" and _has_people(cohort):
         cohort.choose(participants)
     results = []
     with _bars() as bars:
         for one in [only] if only else stages:
             results.append(_run_one(cohort, stages, one, participants, force, values, only, results, bars))
     return _summary(cohort, results, participants)
+
+
+def _has_people(cohort: Cohort) -> bool:
+    """Return whether it can be told who is in a cohort; a simulated one is made on its first run."""
+    if cohort.kind == "tables":
+        return bool(cohort.table_files)
+    return (cohort.bids / "participants.tsv").exists()
 
 
 def _run_one(
@@ -162,19 +221,23 @@ def _print_exclusions(excluded: Any, most: int = 20) -> None:
 def book(names: list[str]) -> int:
     """Build the book of some cohorts; return the exit code."""
     cohorts = [Cohort.load(name) for name in names]
+    if len({cohort.name for cohort in cohorts}) < len(cohorts):
+        raise UsageError(f"book: {', '.join(names)}: name each cohort once, and give no two the same name.")
     stages = stage_list.load(cohorts[0].root)
-    stale = []
-    for cohort in cohorts:
-        for stage in stages:
+    stale, waiting = [], []
+    for name, cohort in zip(names, cohorts, strict=True):
+        stage_list.check_settings(cohort.root, stages, cohort)
+        for stage in stage_list.applicable(stages, cohort):
             parameters = stage_list.settle(cohort.root, stage, cohort, _last_given(cohort, stage))
             reason = reason_stale(cohort, stage, parameters)
             if reason:
                 stale.append(f"{cohort.name}/{stage.name}: {reason}")
+                waiting += [] if name in waiting else [name]
     if stale:
         out.print("[red]The book is not built, since these pages do not stand:[/]")
         for line in stale:
             out.print(f"  {line}", markup=False)
-        out.print(f"Run first: thalutils run {' '.join(names)}")
+        out.print("Run first: " + " and ".join(f"thalutils run {name}" for name in waiting))
         return FAILED
     page = book_builder.build(cohorts, stages, out.print)
     out.print(f"[green]done[/] {page}")
@@ -196,8 +259,9 @@ def stages() -> int:
     """Print the stages and their parameters; return the exit code."""
     root = project_root()
     for stage in stage_list.load(root):
-        after = f" after {', '.join(stage.after)}" if stage.after else ""
-        out.print(f"[bold]{stage.name}[/]  {stage.title}{after}")
+        needs = f", needs {stage.needs}" if stage.needs else ""
+        after = f", after {', '.join(stage.after)}" if stage.after else ""
+        out.print(f"[bold]{stage.name}[/]  {stage.title}{needs}{after}")
         for parameter in stage_list.parameters(root, stage).values():
             if parameter.name not in ("cohort", "participants"):
                 out.print(

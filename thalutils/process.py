@@ -24,12 +24,17 @@ from thalutils.files import atomic_path, hash_bytes, hash_file, hash_json, proje
 
 TAIL_LINES = 12
 POLL_S = 0.5
+KILLED = "its process was killed twice, the second time alone: perhaps it needs more memory than there is"
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
 JOBS_VARIABLE = "THALUTILS_JOBS"
 # What carries results without computing them: a change here makes pages anew, but not what is cached.
 PLUMBING = {
-    "thalutils", "thalutils.bids", "thalutils.cohort", "thalutils.errors", "thalutils.fetch", "thalutils.files",
-    "thalutils.process", "thalutils.schema_columns", "thalutils.schemas", "thalutils.stage", "thalutils.tables",
+    "thalutils", "thalutils.bids", "thalutils.cohort", "thalutils.cohort_file", "thalutils.entry",
+    "thalutils.errors", "thalutils.fetch", "thalutils.files", "thalutils.process",
+    "thalutils.result_schemas", "thalutils.schema_columns", "thalutils.schemas", "thalutils.spreadsheet",
+    "thalutils.spreadsheet_file", "thalutils.spreadsheet_reader", "thalutils.spreadsheet_settings",
+    "thalutils.spreadsheet_values", "thalutils.spreadsheet_visits",
+    "thalutils.stage", "thalutils.table_folder", "thalutils.tables",
 }  # fmt: skip
 
 
@@ -102,27 +107,41 @@ class Outcome:
 
 
 def parallel_map(
-    function: Callable[..., Any], items: Iterable[Any], *, describe: Callable[[Any], str], label: str
-) -> list[Outcome]:
+    function: Callable[..., Any], items: Iterable[Any], *, describe: Callable[[Any], str], label: str,
+    memory_gb: float = 1.5,
+) -> list[Outcome]:  # fmt: skip
     """Apply a module-level `function` to every item, in several processes, and keep going past errors.
 
     A :class:`~thalutils.errors.ThalutilsError` is the item's own fault and becomes its outcome; any
     other exception is ours, and its outcome says so. The order of the outcomes is that of the items.
-    The number of processes is ``THALUTILS_JOBS``, else the number of cores.
+    The number of processes is ``THALUTILS_JOBS``, else one a core, as far as the memory of the machine
+    holds `memory_gb` for each. Where a process is killed, every item that it takes with it is tried
+    once more, alone.
     """
     items = list(items)
     progress = Progress(label, len(items))
-    jobs = max(1, min(job_count(), len(items)))
-    # One process is a pool too: its worker watches this process and ends its programs with it.
-    outcomes = [None] * len(items)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _watch_parent, (os.getpid(),)) as pool:
-        places = {pool.submit(_attempt, function, item): place for place, item in enumerate(items)}
-        for future in as_completed(places):
-            place = places[future]
-            try:
-                outcomes[place] = future.result()
-            except BrokenProcessPool:
-                outcomes[place] = Outcome(items[place], error="its process was killed", failed=True)
+    outcomes: list[Outcome | None] = [None] * len(items)
+
+    def work(places: list[int], jobs: int) -> list[int]:
+        """Work on some items; return those whose process was killed."""
+        killed = []
+        # One process is a pool too: its worker watches this process and ends its programs with it.
+        with ProcessPoolExecutor(jobs, get_context("spawn"), _watch_parent, (os.getpid(),)) as pool:
+            futures = {pool.submit(_attempt, function, items[place]): place for place in places}
+            for future in as_completed(futures):
+                place = futures[future]
+                try:
+                    outcomes[place] = future.result()
+                except BrokenProcessPool:
+                    killed.append(place)
+                    continue
+                progress.step(describe(items[place]))
+        return killed
+
+    jobs = max(1, min(job_count(memory_gb), len(items)))
+    for place in sorted(work(list(range(len(items))), jobs)):
+        if work([place], 1):
+            outcomes[place] = Outcome(items[place], error=KILLED, failed=True)
             progress.step(describe(items[place]))
     return outcomes
 
@@ -147,12 +166,18 @@ def _watch_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def job_count() -> int:
-    """Return how many processes to use: ``THALUTILS_JOBS``, else one a core."""
+def job_count(memory_gb: float = 0.0) -> int:
+    """Return how many processes to use: ``THALUTILS_JOBS``, else one a core as far as memory allows."""
     given = os.environ.get(JOBS_VARIABLE)
-    if given and not given.isdecimal():
-        raise UsageError(f"{JOBS_VARIABLE} is {given!r}: give a number of processes.")
-    return max(1, int(given or os.cpu_count() or 1))
+    if given:
+        if not given.isdecimal():
+            raise UsageError(f"{JOBS_VARIABLE} is {given!r}: give a number of processes.")
+        return max(1, int(given))
+    jobs = os.cpu_count() or 1
+    if memory_gb and hasattr(os, "sysconf"):
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+        jobs = min(jobs, int(there / memory_gb))
+    return max(1, jobs)
 
 
 class Progress:

@@ -20,8 +20,10 @@ from thalutils.cohort import Cohort
 from thalutils.errors import ThalutilsError
 from thalutils.files import atomic_path, hash_json, read_json, write_json
 from thalutils.process import JOBS_VARIABLE, PROGRESS_VARIABLE
+from thalutils.report import privacy
 from thalutils.stages import Stage
 from thalutils.staleness import executed_path, key, outputs, provenance, reason_stale, state_path
+from thalutils.tables import SHARDS
 
 KERNEL = "python3"
 POLL_S = 0.3
@@ -49,7 +51,7 @@ class Plan:
 def plan(
     cohort: Cohort, stages: list[Stage], given: dict[str, Any] | None = None, only: Stage | None = None
 ) -> list[Plan]:
-    """Settle every stage's parameters and say which must run.
+    """Settle the parameters of every stage that works on the cohort, and say which must run.
 
     Raises
     ------
@@ -58,11 +60,11 @@ def plan(
     """
     stage_list.check_settings(cohort.root, stages, cohort)
     plans = []
-    for stage in stages:
-        mine = given if given and (only is None or stage == only) else {}
+    for stage in stage_list.applicable(stages, cohort):
+        mine = given if given and (only is None or stage.name == only.name) else {}
         parameters = stage_list.settle(cohort.root, stage, cohort, _mine(cohort, stage, mine, only))
         plans.append(Plan(stage, parameters, reason_stale(cohort, stage, parameters)))
-    return [one for one in plans if only is None or one.stage == only]
+    return [one for one in plans if only is None or one.stage.name == only.name]
 
 
 def _mine(cohort: Cohort, stage: Stage, given: dict[str, Any] | None, only: Stage | None) -> dict[str, Any]:
@@ -88,8 +90,10 @@ def execute(
     began = time.monotonic()
     state_path(cohort, stage).unlink(missing_ok=True)
     error = _run_notebook(cohort, stage, parameters, executed_path(cohort, stage), tell)
+    error = error or _undeclared_numbers(cohort, stage)
     seconds = time.monotonic() - began
     if error:
+        executed_path(cohort, stage).unlink(missing_ok=True)
         return Result(stage, "failed", error, seconds)
     made = outputs(cohort, stage)
     state = {
@@ -136,6 +140,7 @@ def _run_notebook(
                 failed.parent.mkdir(parents=True, exist_ok=True)
                 draft.replace(failed)
                 raise
+            _redact(draft, cohort)
     except PapermillExecutionError as error:
         target.unlink(missing_ok=True)
         return f"{error.evalue} (the page as far as it came: {failed.relative_to(cohort.root)})"
@@ -143,6 +148,25 @@ def _run_notebook(
         target.unlink(missing_ok=True)
         return "its kernel died, perhaps for want of memory. Run it again with --jobs 1."
     return None
+
+
+def _redact(path: Path, cohort: Cohort) -> None:
+    """Strip libraries' notices from an executed notebook, and what its cohort does not publish."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    privacy.redact(notebook, cohort)
+    nbformat.write(notebook, path)
+
+
+def _undeclared_numbers(cohort: Cohort, stage: Stage) -> str | None:
+    """Say which number of a stage would not be missed in a book that is made without the stage."""
+    found = read_json(cohort.results / SHARDS / stage.name / "numbers.json") or {}
+    unknown = sorted({key.split(".")[0] for key in found} - {*stage.numbers})
+    if not unknown:
+        return None
+    return f"it keeps numbers that begin with {', '.join(unknown)}. Add these to `numbers` in notebooks/stages.yml."
 
 
 @contextmanager

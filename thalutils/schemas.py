@@ -2,6 +2,7 @@
 
 import pandera.pandas as pa
 
+from thalutils.result_schemas import RESULT_SCHEMAS
 from thalutils.schema_columns import column, flag, fraction, number, schema, text
 
 GROUPS = ("HC", "RRMS", "PMS", "RIS", "CIS", "iON", "NMOSD", "MOGAD", "MS", "unknown")
@@ -193,19 +194,4 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["head", "visit", "method_i", "method_j"],
     ),
-    "volume_agreement": schema(
-        _METHOD
-        | {
-            "reference": text("The mask it is held against"),
-            "n": number("People", "count", 0),
-            "bias_ml": number("Mean of method minus reference", "mL"),
-            "sd_ml": number("Standard deviation of the difference", "mL", 0),
-            "loa_low_ml": number("Lower limit of agreement", "mL"),
-            "loa_high_ml": number("Upper limit of agreement", "mL"),
-            "slope": number("Least-squares slope of method on reference", "1"),
-            "pearson_r": number("Pearson correlation", "1", -1, 1),
-            "note": text("Why a cell is empty", nullable=True),
-        },
-        ["method", "reference"],
-    ),
-}
+} | RESULT_SCHEMAS

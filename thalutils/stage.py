@@ -78,7 +78,7 @@ def need(path: Path, what: str) -> Path:
 def run(
     cohort: Cohort, stage: str, participants: str, function: Callable[[Task], Rows], *,
     makes: Iterable[str], pieces: Callable[[Session], Iterable[str | None]] | None = None,
-    options: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None, memory_gb: float = 1.5,
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Run `function` on every task of the chosen people, write their shards and merge the tables.
 
@@ -98,6 +98,8 @@ def run(
         From a visit to its tasks; by default one a visit.
     options : dict, optional
         Handed to every task.
+    memory_gb : float
+        What a task may need; fewer run at a time where the machine has not enough for all.
 
     Returns
     -------
@@ -115,7 +117,9 @@ def run(
         for session in cohort.sessions(participants)
         for what in pieces(session)
     ]
-    outcomes = parallel_map(function, tasks, describe=lambda task: task.label, label=stage)
+    outcomes = parallel_map(
+        function, tasks, describe=lambda task: task.label, label=stage, memory_gb=memory_gb
+    )
     names = [*makes, "exclusions"]
     rows: dict[str, Rows] = {person: {name: [] for name in names} for person in cohort.choose(participants)}
     for task, outcome in zip(tasks, outcomes, strict=True):

@@ -4,7 +4,7 @@ import ast
 import builtins
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nbformat
 import papermill
@@ -20,17 +20,20 @@ TYPES = {"bool": bool, "int": int, "float": float, "str": str}
 
 
 class Stage(BaseModel):
-    """One stage as ``notebooks/stages.yml`` declares it."""
+    """One stage as ``notebooks/stages.yml`` declares it; the meaning of each key stands there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     title: str
+    needs: Literal["scans", "tables", "twin"] | None = None
     after: tuple[str, ...] = ()
     slices: bool = False
     tables: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     tools: bool = False
+    leads: Literal["scans", "tables"] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,21 @@ def load(root: Path) -> list[Stage]:
     """Return the stages in the order in which they run."""
     content = yaml.safe_load((root / "notebooks" / "stages.yml").read_text(encoding="utf-8"))
     return [Stage.model_validate(entry) for entry in content]
+
+
+def applies(stage: Stage, cohort: Cohort) -> bool:
+    """Return whether a stage works on what a cohort is: scans, tables, or tables drawn from the twin's model."""
+    return stage.needs in (None, cohort.kind) or (stage.needs == "twin" and cohort.settings.twin is not None)
+
+
+def applicable(stages: list[Stage], cohort: Cohort) -> list[Stage]:
+    """Return the stages that work on a cohort; each reads only those of them."""
+    kept = [stage for stage in stages if applies(stage, cohort)]
+    names = [stage.name for stage in kept]
+    return [
+        stage.model_copy(update={"after": tuple(name for name in stage.after if name in names)})
+        for stage in kept
+    ]
 
 
 def find(stages: list[Stage], name: str) -> Stage:
@@ -67,6 +85,22 @@ def find(stages: list[Stage], name: str) -> Stage:
     if len(found) != 1:
         raise UsageError(f"{name}: no such stage. There are {shorten([stage.name for stage in stages], 30)}.")
     return found[0]
+
+
+def choose(stages: list[Stage], cohort: Cohort, name: str) -> Stage:
+    """Return the stage of a cohort that a name means, as :func:`find` does.
+
+    Raises
+    ------
+    UsageError
+        Where there is none, or it does not work on what the cohort came as.
+    """
+    stage = find(stages, name)
+    if not applies(stage, cohort):
+        raise UsageError(
+            f"{stage.name} needs {stage.needs}, and the cohort {cohort.name} came as {cohort.kind}."
+        )
+    return next(one for one in applicable(stages, cohort) if one.name == stage.name)
 
 
 def notebook_path(root: Path, stage: Stage) -> Path:
@@ -144,16 +178,22 @@ def convert(parameter: Parameter, value: Any, source: str) -> Any:
 
 
 def check_settings(root: Path, stages: list[Stage], cohort: Cohort) -> None:
-    """Check that the cohort's YAML sets parameters of stages that exist.
+    """Check that the cohort's YAML sets parameters of stages that exist and work on the cohort.
 
     Raises
     ------
     UsageError
         Naming the stage that does not.
     """
+    known = {stage.name: stage for stage in stages}
     for name in cohort.settings.stages:
-        if name not in [stage.name for stage in stages]:
+        if name not in known:
             raise UsageError(f"{cohort.path.name}: stages has {name}, which is no stage.")
+        if not applies(known[name], cohort):
+            raise UsageError(
+                f"{cohort.path.name}: stages has {name}, which needs {known[name].needs}, and this cohort came "
+                f"as {cohort.kind}. Remove it there."
+            )
 
 
 def stripped_hash(path: Path) -> str:

@@ -73,12 +73,15 @@ def tools() -> dict[str, str]:
 
 
 def inputs(cohort: Cohort) -> dict[str, str]:
-    """Hash the cohort's settings, its scans and the verdicts entered for it.
+    """Hash the cohort's settings and its tables, or its scans and the verdicts entered for them.
 
-    Scans are told apart by path, size and time of change; a simulated cohort's are links into
-    the cache, so that making them again leaves them as they are.
+    Tables are told apart by content. Scans are by path, size and time of change; a simulated
+    cohort's are links into the cache, so that making them again leaves them as they are.
     """
     settings = cohort.settings.model_dump(mode="json", exclude={"stages"})
+    if cohort.kind == "tables":
+        tables = [(path.name, hash_file(path)) for path in cohort.table_files]
+        return {"settings": hash_json(settings), "tables": hash_json(tables)}
     scans = []
     if cohort.bids.is_dir():
         for path in sorted(cohort.bids.rglob("*")):
@@ -144,6 +147,10 @@ def _list(names: list[str]) -> str:
     return ", ".join(names[:MANY]) + more
 
 
+def _origin(cohort: Cohort) -> str:
+    return f"simulated {cohort.kind}" if cohort.simulated else f"{cohort.kind} of people"
+
+
 def provenance(cohort: Cohort, stage: Stage, state: dict[str, Any]) -> dict[str, str]:
     """Return how a page was computed, for the page itself."""
     found = state["key"]
@@ -152,7 +159,7 @@ def provenance(cohort: Cohort, stage: Stage, state: dict[str, Any]) -> dict[str,
     versions += [f"{name} {version or 'absent'}" for name, version in found["tools"].items()]
     return {
         "Stage": stage.name,
-        "Cohort": f"{cohort.name} ({'simulated' if cohort.simulated else 'scans of people'})",
+        "Cohort": f"{cohort.name} ({_origin(cohort)})",
         "Parameters": ", ".join(f"{name} = {value!r}" for name, value in found["parameters"].items()),
         "Code": f"thalutils {__version__}, helper code {hash_json(found['code'])[:12]}, "
         f"notebook {found['notebook'][:12]}",

@@ -26,8 +26,11 @@ def empty(table: str) -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in _schema_of(table).columns})
 
 
-def check(table: str, frame: pd.DataFrame, source: str | Path = "") -> pd.DataFrame:
+def check(table: str, frame: pd.DataFrame, source: str | Path = "", *, lines: bool = False) -> pd.DataFrame:
     """Check `frame` against the contract and return it with the contract's types and column order.
+
+    Messages count the rows of the frame; with `lines` they name the lines of the file that
+    :func:`read_tsv` read it from.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def check(table: str, frame: pd.DataFrame, source: str | Path = "") -> pd.DataFr
         cases = error.failure_cases.to_dict("records")
         unread = {case["column"] for case in cases if case["check"].startswith(COERCED)}
         faults = [
-            f"row {_row(case['index'])}, column {case['column']}: {case['failure_case']} breaks {case['check']}"
+            f"{_row(case['index'], frame.index if lines else None)}, column {case['column']}: {case['failure_case']} breaks {case['check']}"
             for case in cases
             if case["column"] not in unread or case["check"].startswith(COERCED)
         ]
@@ -65,8 +68,10 @@ def _as_flag(value: Any) -> Any:
     return {"True": True, "False": False}.get(str(value).capitalize(), value)
 
 
-def _row(index: Any) -> str:
-    return "?" if pd.isna(index) else str(int(index) + 1)
+def _row(index: Any, places: pd.Index | None) -> str:
+    if pd.isna(index):
+        return "row ?"
+    return f"row {int(index) + 1}" if places is None else f"line {places[int(index)] + 2}"
 
 
 def _schema_of(table: str) -> pa.DataFrameSchema:
@@ -105,6 +110,8 @@ def read_tsv(path: str | Path, table: str | None = None) -> pd.DataFrame:
             path, sep="\t", na_values=[MISSING], keep_default_na=False, encoding="utf-8-sig",
             dtype=texts, skip_blank_lines=False,
         )  # fmt: skip
+        if not isinstance(frame.index, pd.RangeIndex):  # what pandas makes of cells that have no column
+            raise ValueError("its first row has more cells than its header")
         blank = (frame.isna() | (frame == "")).all(axis=1) & (frame.iloc[:, 0] == "")
         return frame[~blank]
     except FileNotFoundError:

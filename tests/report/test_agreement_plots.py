@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from plot_checks import drawn, rows, table
@@ -20,46 +19,12 @@ def volumes(truth, bias=1.0, methods=METHODS, visits=("ses-1",)):
     return table("volumes", rows)
 
 
-def overlap(dice, visit="ses-1"):
-    rows = [
-        (f"sub-{i}", visit, method, "truth", None, value, value, value, 1.0, 1.0)
-        for i, value in enumerate(dice)
-        for method in METHODS
-    ]
-    return table("overlap", rows)
-
-
 def dots(ax):
     return [tuple(point) for one in ax.collections for point in one.get_offsets() if len(one.get_offsets())]
 
 
-def test_boxes_need_three_values_and_dots_do_not():
-    few = drawn(agreement_plots.agreement_boxes(overlap([0.8, 0.9]), reference="truth"))
-    enough = drawn(agreement_plots.agreement_boxes(overlap([0.7, 0.8, 0.9]), reference="truth"))
-    assert not few.axes[0].lines
-    assert len(dots(few.axes[0])) == 4
-    assert len(enough.axes[0].lines) >= 2 * 5  # a box is more than its median
-    assert len(dots(enough.axes[0])) == 6
-
-
-def test_boxes_are_in_the_order_of_the_study_with_n():
-    fig = agreement_plots.agreement_boxes(overlap([0.8, 0.9]), reference="truth")
-    assert rows(fig.axes[0]) == ["Template (n = 2)", "SAMSEG-T1 (n = 2)"]
-    assert [ax.get_xlabel() for ax in fig.axes] == ["Dice", "Precision", "Sensitivity"]
-
-
-def test_a_later_visit_does_not_count_as_a_person():
-    both = pd.concat([overlap([0.8, 0.9]), overlap([0.1, 0.1], "ses-2")])
-    assert min(x for x, _ in dots(agreement_plots.agreement_boxes(both, reference="truth").axes[0])) == 0.8
-
-
-def test_containment_has_contained_masks_in_rows():
-    found = [(f"sub-{i}", "ses-1", a, b, share) for i, plus in enumerate((0.0, 0.1))
-             for a, b, share in (("Template", "SAMSEG-T1", 0.4 + plus), ("SAMSEG-T1", "Template", 0.8 + plus),
-                                 ("Template", "Template", 1.0), ("SAMSEG-T1", "SAMSEG-T1", 1.0))]  # fmt: skip
-    ax = drawn(agreement_plots.containment_heat(table("containment", found))).axes[0]
-    assert rows(ax) == ["Template", "SAMSEG-T1"]
-    assert [text.get_text() for text in ax.texts] == ["1.00", "0.45", "0.85", "1.00"]
+def title(ax):
+    return ax.get_title(loc="left").replace("\N{NO-BREAK SPACE}", " ").splitlines()
 
 
 def test_scatter_fits_from_three_people_on():
@@ -68,30 +33,54 @@ def test_scatter_fits_from_three_people_on():
     halved = frame["method"].ne("truth")
     frame.loc[halved, "volume_ml"] = 5 + frame.loc[halved, "left_ml"]
     ax = drawn(agreement_plots.volume_scatter(frame, "truth")).axes[0]
-    identity, fit = ax.lines
+    identity, fit, deming = ax.lines
     assert np.array_equal(*identity.get_data())
-    slope = np.diff(fit.get_ydata()) / np.diff(fit.get_xdata())
-    assert slope == pytest.approx(0.5)
-    assert fit.get_ydata()[0] == pytest.approx(5 + (6 + 1) / 2)
-    assert ax.get_title() == "Template\nn = 3, slope 0.50"
-    assert ax.get_xlim() == ax.get_ylim()
+    for line in (fit, deming):  # the points lie on one line
+        slope = np.diff(line.get_ydata()) / np.diff(line.get_xdata())
+        assert slope == pytest.approx(0.5)
+        assert line.get_ydata()[0] == pytest.approx(5 + (6 + 1) / 2)
+    name, ccc, slope, spread = title(ax)
+    assert (name, slope, spread) == ("Template", "slope 0.50 [0.50, 0.50]", "residual SD 0.00 mL")
+    assert ccc.startswith("CCC 0.")
+    assert [text.get_text() for text in ax.texts] == ["n = 3"]
     few = agreement_plots.volume_scatter(volumes([6.0, 8.0]), "truth").axes[0]
     assert len(few.lines) == 1
-    assert few.get_title() == "Template\nn = 2, no fit"
+    assert title(few) == ["Template", "no line and no concordance"]
+
+
+def test_the_deming_line_is_steeper_than_least_squares_where_points_scatter():
+    frame = volumes([6.0, 8.0, 9.0, 11.0])
+    frame.loc[frame["method"].eq("Template"), "volume_ml"] = [7.0, 10.0, 8.0, 11.0]
+    _, fit, deming = agreement_plots.volume_scatter(frame, "truth").axes[0].lines
+    assert np.ptp(deming.get_ydata()) > np.ptp(fit.get_ydata()) * 1.05
 
 
 def test_bland_altman_draws_difference_over_mean():
     few = drawn(agreement_plots.bland_altman(volumes([6.0, 8.0], bias=1.5), "truth")).axes[0]
     assert np.array(sorted(dots(few))) == pytest.approx(np.array([(6.75, 1.5), (8.75, 1.5)]))
-    assert few.get_title().endswith("n = 2, no limits")
+    assert title(few) == ["Template", "no limits"]
     assert not few.patches
     frame = volumes([6.0, 8.0, 10.0])
     frame.loc[frame["method"].eq("Template"), "volume_ml"] = [7.0, 10.0, 13.0]
     enough = drawn(agreement_plots.bland_altman(frame, "truth")).axes[0]
-    [band] = enough.patches
-    assert band.get_y() == pytest.approx(2 - 1.96)
-    assert band.get_y() + band.get_height() == pytest.approx(2 + 1.96)
-    assert enough.get_title().endswith("n = 3, +2.00 ± 1.00 mL")
+    levels = [line.get_ydata()[0] for line in enough.lines[:4]]
+    assert levels == pytest.approx([0, 2, 2 - 1.96, 2 + 1.96])
+    t, lower = 4.302653, enough.patches[1]  # t with 2 degrees of freedom; bias, lower, upper
+    reach = t * np.sqrt(1 / 3 + 1.96**2 / 4)
+    assert lower.get_y() == pytest.approx(2 - 1.96 - reach, abs=1e-5)
+    assert lower.get_height() == pytest.approx(2 * reach, abs=1e-5)
+    assert title(enough)[:3] == ["Template", "bias +2.00 ± 1.00 mL", "limits 0.04 to 3.96 mL"]
+    assert title(enough)[3].startswith("slope 0.40 [")
+    drift = enough.lines[4]
+    assert np.diff(drift.get_ydata()) / np.diff(drift.get_xdata()) == pytest.approx(0.4)
+
+
+def test_ten_methods_get_a_panel_each_three_across():
+    methods = [f"Method{i}" for i in range(10)]
+    fig = drawn(agreement_plots.bland_altman(volumes([6.0, 8.0, 9.0], methods=methods), "truth"))
+    shown = [ax for ax in fig.axes if ax.get_visible()]
+    assert [title(ax)[0] for ax in shown] == methods
+    assert len({round(ax.get_position().x0, 3) for ax in shown}) == 3
 
 
 def test_a_reference_that_pairs_with_nothing_makes_an_empty_figure():

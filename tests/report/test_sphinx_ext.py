@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from io import StringIO
@@ -10,7 +11,8 @@ from sphinx.util.docutils import docutils_namespace
 from thalutils.report.sphinx_ext import SCRIPTS, STYLES, lookup
 
 STATIC = Path(__file__).parents[2] / "book" / "_static"
-NUMBERS = '{"bias": -1.234, "deep": {"n": [50, 7]}, "flat.key": 3, "hole": NaN, "many": {}}'
+VALUES = {"bias": -1.234, "deep": {"n": [50, 7]}, "flat.key": 3, "hole": float("nan"), "many": {}}
+NUMBERS = json.dumps({"pages": {}, "cohorts": {}, "prose": {"values": VALUES, "absent": ["maps"]}})
 
 
 def build(folder, text, numbers=NUMBERS, **config):
@@ -78,6 +80,29 @@ def test_a_number_that_is_not_there_fails_a_strict_build(tmp_path, role):
     assert "index.md:3: WARNING" in warnings
     assert role in warnings
     assert spans(page) == ["n/a"]
+
+
+def test_a_page_of_a_cohort_has_its_own_numbers_and_prose_those_of_the_book(tmp_path):
+    own = {"values": {"bias": 2.0}, "absent": ["maps"]}
+    known = {
+        "pages": {"index": "twin"},
+        "cohorts": {"twin": own},
+        "prose": {"values": {"bias": 1.0}, "absent": []},
+    }
+    for name, pages, expected in (("page", known["pages"], "2.0"), ("prose", {}, "1.0")):
+        folder = tmp_path / name
+        folder.mkdir()
+        status, _, page = build(folder, "{number}`bias:.1f`", json.dumps(known | {"pages": pages}))
+        assert status == 0
+        assert spans(page) == [expected]
+
+
+def test_a_number_that_no_stage_here_can_make_is_told_and_a_misspelt_one_fails(tmp_path):
+    status, warnings, page = build(tmp_path, "{number}`maps.r1_bias:.1f` {number}`map.r1_bias:.1f`")
+    assert status == 1
+    assert "map.r1_bias" in warnings
+    assert "maps.r1_bias" not in warnings
+    assert spans(page) == ["(not known here)", "n/a"]
 
 
 def test_an_absent_or_broken_file_fails_a_strict_build(tmp_path):

@@ -2,20 +2,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thalutils import tables
 from thalutils.errors import TableError
-from thalutils.stats.agreement import MEASURES, overlap_summary, paired, volume_agreement
+from thalutils.schemas import SCHEMAS
+from thalutils.stats import coefficients
+from thalutils.stats.agreement import paired, volume_agreement
 
-# Bland and Altman, Lancet 1986, Table 1: first reading of peak flow (l/min) by two meters.
-WRIGHT = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
-MINI = [512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451]
+INTERVALS = ("ccc", "slope", "deming_slope", "icc3", "icc_a1", "bias", "loa_lower", "loa_upper", "ba_slope")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+ENDS = [f"{name}_{end}" for name in INTERVALS for end in ("low", "high")]
 
 
 def volumes(*rows):
     """Return the table from rows of person, visit, method, rater, volume."""
     frame = pd.DataFrame(rows, columns=["participant_id", "session_id", "method", "rater", "volume_ml"])
     frame = frame.assign(preset="quick", left_ml=frame["volume_ml"] / 2, right_ml=frame["volume_ml"] / 2)
-    return frame[list(tables.SCHEMAS["volumes"].columns)]
+    return frame[list(SCHEMAS["volumes"].columns)]
 
 
 def series(method, reference, against="manual"):
@@ -31,15 +32,34 @@ def the_row(frame):
     return row
 
 
-def test_published_limits_of_agreement():
-    row = the_row(volume_agreement(series(WRIGHT, MINI)))
-    assert row["n"] == 17
-    assert round(row["bias_ml"], 1) == -2.1
-    assert round(row["sd_ml"], 1) == 38.8
-    assert round(row["pearson_r"], 2) == 0.94
-    assert row["loa_low_ml"] == pytest.approx(-2.118 - 1.96 * 38.765, abs=0.01)
-    assert row["loa_high_ml"] == pytest.approx(-2.118 + 1.96 * 38.765, abs=0.01)
+def test_a_row_holds_every_coefficient_of_method_and_reference():
+    random = np.random.default_rng(27)
+    reference = random.normal(9, 2, 20)
+    method = 4 + 0.7 * reference + random.normal(0, 1, 20)
+    row = the_row(volume_agreement(series(method, reference)))
+    for function in (
+        coefficients.concordance, coefficients.icc, coefficients.least_squares, coefficients.deming,
+        coefficients.bland_altman,
+    ):  # fmt: skip
+        for name, value in function(method, reference).items():
+            assert row[name] == pytest.approx(value), name
+    assert row["n"] == 20
+    assert row["mean_ml"] - row["reference_mean_ml"] == pytest.approx(row["bias"])
+    assert row["method_sd_ml"] == pytest.approx(np.std(method, ddof=1))
+    assert row["reference_sd_ml"] == pytest.approx(np.std(reference, ddof=1))
+    assert row["pearson_r"] == pytest.approx(np.corrcoef(method, reference)[0, 1])
     assert pd.isna(row["note"])
+    assert not [name for name, value in row.items() if name != "note" and pd.isna(value)]
+
+
+def test_the_ratio_of_errors_reaches_the_deming_slope_alone():
+    random = np.random.default_rng(28)
+    reference = random.normal(9, 2, 20)
+    method = reference + random.normal(0, 1, 20)
+    equal, unequal = (the_row(volume_agreement(series(method, reference), ratio)) for ratio in (1.0, 4.0))
+    assert unequal["deming_slope"] == pytest.approx(coefficients.deming(method, reference, 4)["deming_slope"])
+    changed = {name for name in equal if equal[name] != unequal[name] and name != "note"}
+    assert changed == {"deming_slope", "deming_slope_low", "deming_slope_high"}
 
 
 def test_slope_is_that_of_method_on_reference():
@@ -49,14 +69,17 @@ def test_slope_is_that_of_method_on_reference():
     row = the_row(volume_agreement(series(method, reference, "truth")))
     assert row["reference"] == "truth"
     assert row["slope"] == pytest.approx(0.5)
-    assert row["bias_ml"] == pytest.approx(4 - 0.5 * 8.5)
+    assert row["intercept_ml"] == pytest.approx(4)
+    assert row["bias"] == pytest.approx(4 - 0.5 * 8.5)
 
 
 @pytest.mark.parametrize(("n", "people"), [(1, "1 person"), (2, "2 people")])
-def test_few_people_have_a_bias_and_nothing_more(n, people):
+def test_few_people_have_means_and_nothing_more(n, people):
     row = the_row(volume_agreement(series([10.0, 11.0][:n], [9.0, 9.0][:n])))
-    assert row["bias_ml"] == pytest.approx(np.mean([1.0, 2.0][:n]))
-    assert all(np.isnan(row[name]) for name in ("sd_ml", "loa_low_ml", "loa_high_ml", "slope", "pearson_r"))
+    assert row["bias"] == pytest.approx(np.mean([1.0, 2.0][:n]))
+    assert row["reference_mean_ml"] == 9
+    means = {"method", "reference", "n", "note", "bias", "mean_ml", "reference_mean_ml"}
+    assert all(np.isnan(value) for name, value in row.items() if name not in means)
     assert row["note"].startswith(people)
 
 
@@ -64,6 +87,7 @@ def test_three_people_are_enough():
     row = the_row(volume_agreement(series([9.0, 10.0, 12.0], [8.0, 9.0, 10.0])))
     assert row["sd_ml"] == pytest.approx(np.sqrt(1 / 3))
     assert row["slope"] == pytest.approx(1.5)
+    assert row["note"] == "3 people: the intervals are rough."
 
 
 @pytest.mark.parametrize(
@@ -73,16 +97,47 @@ def test_three_people_are_enough():
 def test_a_constant_column_has_limits_but_no_slope(constant, method, reference):
     row = the_row(volume_agreement(series(method, reference)))
     assert row["sd_ml"] == pytest.approx(1.0)
-    assert np.isnan(row["slope"])
-    assert np.isnan(row["pearson_r"])
+    assert row["loa_upper_low"] < row["loa_upper"] < row["loa_upper_high"]
+    unknown = ("slope", "pearson_r", "ccc", "icc3", "icc_a1", "deming_slope", "ba_slope", "ba_slope_low")
+    assert all(np.isnan(row[name]) for name in unknown)
     assert f"The {constant} " in row["note"]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.5])
+def test_a_constant_difference_has_no_interval(offset):
+    reference = np.array([7.1, 8.3, 9.2, 10.7])
+    row = the_row(volume_agreement(series(reference + offset, reference)))
+    assert row["bias"] == pytest.approx(offset)
+    for name in ("slope", "deming_slope", "icc3", "pearson_r"):
+        assert row[name] == pytest.approx(1)
+    assert all(np.isnan(row[name]) for name in ENDS)
+    assert row["note"].startswith("The difference is the same for everyone: no interval.")
+
+
+def test_opposed_volumes_have_no_interval_of_absolute_agreement():
+    reference = np.array([10.0, 8.0, 8.0, 10.0, 12.0, 6.0])
+    row = the_row(volume_agreement(series(18 - reference, reference)))
+    assert row["icc_a1"] < -1
+    assert np.isnan(row["icc_a1_low"])
+    assert np.isnan(row["ba_slope"])
+    assert row["note"] == (
+        "ICC(A,1) is too far below zero for an interval. The mean of both is the same for everyone: no slope of"
+        " the difference. 6 people: the intervals are rough."
+    )
+
+
+def test_uncorrelated_volumes_have_no_deming_slope():
+    row = the_row(volume_agreement(series([11.0, 9.0, 7.0, 9.0], [9.0, 10.0, 9.0, 8.0])))
+    assert np.isnan(row["deming_slope"])
+    assert row["slope"] == pytest.approx(0)
+    assert "no Deming slope" in row["note"]
 
 
 def test_a_method_without_a_pair_is_named_and_not_dropped():
     frame = volumes(("sub-1", "ses-1", "A", None, 9.0), ("sub-2", "ses-1", "manual", "x", 8.0))
     row = the_row(volume_agreement(frame))
     assert row["n"] == 0
-    assert np.isnan(row["bias_ml"])
+    assert np.isnan(row["bias"])
     assert "Nobody" in row["note"]
 
 
@@ -108,7 +163,7 @@ def test_references_are_no_methods_and_each_has_its_rows():
         ("sub-1", "ses-1", "truth", None, 8.0),
     )  # fmt: skip
     found = volume_agreement(frame)
-    assert found[["method", "reference", "bias_ml"]].to_numpy().tolist() == [
+    assert found[["method", "reference", "bias"]].to_numpy().tolist() == [
         ["A", "manual", 1.0],
         ["A", "truth", 2.0],
     ]
@@ -126,34 +181,9 @@ def test_one_rater_a_person():
 def test_no_reference_no_rows():
     found = volume_agreement(volumes(("sub-1", "ses-1", "A", None, 10.0)))
     assert found.empty
-    assert list(found.columns) == list(tables.SCHEMAS["volume_agreement"].columns)
+    assert list(found.columns) == list(SCHEMAS["volume_agreement"].columns)
 
 
 def test_an_unknown_reference_is_refused():
     with pytest.raises(TableError, match="A is not a reference; give manual or truth"):
         paired(series([1.0], [1.0]), "A")
-
-
-def overlap(*rows):
-    """Return the table from rows of person, visit, reference, dice; Hausdorff distance 10 times dice."""
-    frame = pd.DataFrame(rows, columns=["participant_id", "session_id", "reference", "dice"])
-    same = dict.fromkeys(("precision", "sensitivity", "mean_surface_mm"), frame["dice"])
-    frame = frame.assign(method="A", rater=None, hd95_mm=10 * frame["dice"], **same)
-    return frame[list(tables.SCHEMAS["overlap"].columns)]
-
-
-def test_summary_is_of_first_visits_and_one_reference():
-    rows = [(f"sub-{i}", "ses-1", "truth", 0.1 * i) for i in (1, 2, 3, 4, 9)]
-    frame = overlap(*rows, ("sub-9", "ses-2", "truth", 1.0), ("sub-9", "ses-1", "manual", 1.0))
-    found = overlap_summary(frame, "truth").set_index("measure")
-    assert list(found.index) == list(MEASURES)
-    assert found.loc["dice", ["n", "median", "q1", "q3"]].tolist() == pytest.approx([5, 0.3, 0.2, 0.4])
-    assert found.loc["hd95_mm", ["n", "median", "q1", "q3"]].tolist() == pytest.approx([5, 3, 2, 4])
-
-
-def test_a_missing_distance_lowers_only_its_own_n():
-    frame = overlap(("sub-1", "ses-1", "truth", 0.5), ("sub-2", "ses-1", "truth", 0.7))
-    frame.loc[0, "hd95_mm"] = np.nan
-    found = overlap_summary(frame, "truth").set_index("measure")
-    assert found.loc["hd95_mm", ["n", "median"]].tolist() == pytest.approx([1, 7])
-    assert found.loc["dice", ["n", "median"]].tolist() == pytest.approx([2, 0.6])

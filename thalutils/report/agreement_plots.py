@@ -1,135 +1,104 @@
-"""Plots of overlap and volume: a dot for each person, no summary of fewer than three."""
+"""Plots of volumes against a reference: a panel for each method, a dot for each person."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from thalutils.report.figures import colour, marker
-from thalutils.report.panels import GREY, LINE_INCH, name_rows, panel_grid, row_offsets, shown_panels
-from thalutils.segmenters.session import methods as known_methods
-from thalutils.stats.agreement import FEWEST, REFERENCES, first_visits, paired, volume_agreement
+from thalutils.report.figures import colour
+from thalutils.report.order import in_order
+from thalutils.report.panels import GREY, dot, name_rows, panel_grid, row_offsets, rows_height, shown_panels
+from thalutils.report.words import interval, signed
+from thalutils.stats.agreement import REFERENCES, first_visits, paired, volume_agreement
 
-MEASURES = {
-    "dice": "Dice",
-    "precision": "Precision",
-    "sensitivity": "Sensitivity",
-    "hd95_mm": "95 % Hausdorff distance (mm)",
-    "mean_surface_mm": "Mean surface distance (mm)",
-}
-
-
-def agreement_boxes(
-    overlap: pd.DataFrame,
-    *,
-    reference: str,
-    measures: Sequence[str] = ("dice", "precision", "sensitivity"),
-) -> Figure:
-    """Draw the overlap of each method with a reference: Tukey boxes over a dot for each person.
-
-    Parameters
-    ----------
-    overlap
-        The table ``overlap``; only first visits count.
-    reference
-        ``manual`` or ``truth``.
-    measures
-        Columns of the table, each a panel. A method with fewer than three values gets dots alone.
-    """
-    mine = first_visits(overlap[overlap["reference"] == reference])
-    methods = _ordered(mine["method"])
-    fig, [axes] = panel_grid(1, len(measures), _height(methods), sharey=True)
-    for ax, measure in zip(axes, measures, strict=True):
-        for row, method in enumerate(methods):
-            values = mine.loc[mine["method"] == method, measure].dropna().to_numpy()
-            if len(values) >= FEWEST:
-                ax.boxplot(
-                    values, positions=[row], orientation="horizontal", widths=0.6, showfliers=False,
-                    medianprops={"color": "black", "linewidth": 2}, boxprops={"color": GREY},
-                )  # fmt: skip
-            ax.scatter(values, row + row_offsets(len(values)), **_dot(method))
-        ax.set_xlabel(MEASURES[measure])
-    people = mine.groupby("method")["participant_id"].nunique()
-    name_rows(axes[0], [f"{method} (n = {people[method]})" for method in methods])
-    return fig
-
-
-def containment_heat(containment: pd.DataFrame) -> Figure:
-    """Draw how much of each method's mask (rows) lies in each other's (columns), the mean over people.
-
-    Takes the table ``containment``, of which first visits count.
-    """
-    mean = first_visits(containment).pivot_table(index="method_i", columns="method_j", values="containment")
-    order = _ordered([*mean.index, *mean.columns])
-    side = 2.6 + 0.62 * len(order)
-    fig = Figure(figsize=(side + 1, side), layout="constrained")
-    ax = fig.subplots()
-    sns.heatmap(
-        mean.reindex(index=order, columns=order), ax=ax, annot=True, fmt=".2f", cmap="cividis", vmax=1,
-        square=True, linewidths=0.5, annot_kws={"fontsize": 11},
-        cbar_kws={"label": "Share of mask i in mask j", "shrink": 0.8},
-    )  # fmt: skip
-    ax.set(xlabel="in mask j", ylabel="Mask i")
-    ax.tick_params(axis="x", rotation=45)
-    for label in ax.get_xticklabels():
-        label.set(ha="right", rotation_mode="anchor")
-    ax.grid(visible=False)
-    return fig
+ACROSS, PANEL_INCH, SMALL = 3, 2.9, 11.5
+MARGIN_ML = 0.5
+IDENTITY = {"color": GREY, "linestyle": "--", "linewidth": 1.2}
+FITTED = {"color": "black", "linewidth": 2}
+DEMING = {"color": "black", "linestyle": ":", "linewidth": 1.8}
+BAND = {"linewidth": 0, "zorder": 1}
+DRIFT = {"color": "black", "linestyle": "-.", "linewidth": 1.4}
 
 
 def volume_scatter(volumes: pd.DataFrame, reference: str) -> Figure:
-    """Draw each method's volume against a reference's, with the line of identity and the fitted one.
+    """Draw each method's volume against a reference's, with the line of identity and the fitted ones.
 
-    Takes the table ``volumes``, of which first visits count, and ``manual`` or ``truth``.
+    Takes the table ``volumes``, of which first visits count, and ``manual`` or ``truth``. Above each panel
+    stand Lin's concordance, the least-squares slope (both with 95 % intervals) and the residual SD.
     """
-    pairs = paired(volumes, reference)
-    both = pairs[["volume_ml", "reference_ml"]].to_numpy()
-    span = (both.min() - 0.5, both.max() + 0.5) if len(both) else (0, 1)
-    fig, panels = _panels(volumes, pairs, reference)
+    fig, panels = _panels(volumes, reference)
+    everyone = paired(volumes, reference)["reference_ml"]
+    wide = np.array([everyone.min() - MARGIN_ML, everyone.max() + MARGIN_ML])
     for ax, method, mine, found in panels:
-        ax.plot(span, span, color=GREY, linestyle="--", linewidth=1.2)
-        ax.scatter(mine["reference_ml"], mine["volume_ml"], **_dot(method))
-        text = f"n = {len(mine)}" + (", no fit" if len(mine) < FEWEST else "")
+        x, y = mine["reference_ml"], mine["volume_ml"]
+        ends = np.array([x.min(), x.max()])
+        ax.plot(wide, wide, **IDENTITY)
+        ax.scatter(x, y, **dot(method, many=len(mine)))
+        lines = ["no line and no concordance"]
         if pd.notna(found["slope"]):
-            ends = np.array([mine["reference_ml"].min(), mine["reference_ml"].max()])
-            middle = mine["volume_ml"].mean() - found["slope"] * mine["reference_ml"].mean()
-            ax.plot(ends, middle + found["slope"] * ends, color=colour(method), linewidth=2)
-            text += f", slope {found['slope']:.2f}"
-        ax.set_title(f"{method}\n{text}", fontsize=12)
-        ax.set(xlim=span, ylim=span, aspect="equal")
+            for slope, look in ((found["slope"], FITTED), (found["deming_slope"], DEMING)):
+                ax.plot(ends, y.mean() + slope * (ends - x.mean()), **look)
+            lines = [
+                f"CCC {interval(found['ccc'], found['ccc_low'], found['ccc_high'])}",
+                f"slope {interval(found['slope'], found['slope_low'], found['slope_high'])}",
+                f"residual SD {found['residual_sd_ml']:.2f} mL",
+            ]
+        _head(ax, method, len(mine), lines)
     fig.supxlabel(f"Thalamus, {reference} (mL)")
     fig.supylabel("Thalamus, method (mL)")
+    handles = [
+        Line2D([], [], **look, label=label)
+        for look, label in ((IDENTITY, "identity"), (FITTED, "least squares"), (DEMING, "Deming"))
+    ]
+    fig.legend(handles=handles, loc="outside upper left", ncols=3)
     return fig
 
 
 def bland_altman(volumes: pd.DataFrame, reference: str) -> Figure:
     """Draw the difference of each method's volume from a reference's against the mean of the two.
 
-    Takes the table ``volumes``, of which first visits count, and ``manual`` or ``truth``. Bias and
-    limits of agreement need three people.
+    Takes the table ``volumes``, of which first visits count, and ``manual`` or ``truth``. Bias and limits
+    of agreement need three people; bands are their 95 % intervals.
     """
-    pairs = paired(volumes, reference)
-    fig, panels = _panels(volumes, pairs, reference, sharex=True, sharey=True)
+    fig, panels = _panels(volumes, reference)
     for ax, method, mine, found in panels:
-        ax.axhline(0, color=GREY, linestyle="--", linewidth=1.2)
+        ax.axhline(0, **IDENTITY)
         mean = (mine["volume_ml"] + mine["reference_ml"]) / 2
-        ax.scatter(mean, mine["volume_ml"] - mine["reference_ml"], **_dot(method))
-        text = f"n = {len(mine)}, no limits"
+        ax.scatter(mean, mine["volume_ml"] - mine["reference_ml"], **dot(method, many=len(mine)))
+        lines = ["no limits"]
         if pd.notna(found["sd_ml"]):
-            ax.axhline(found["bias_ml"], color=colour(method), linewidth=2)
-            ax.axhspan(
-                found["loa_low_ml"], found["loa_high_ml"], color=colour(method), alpha=0.15, linewidth=0
+            for name, look in (("bias", "-"), ("loa_lower", "--"), ("loa_upper", "--")):
+                ax.axhline(found[name], color=colour(method), linestyle=look, linewidth=2)
+                if pd.notna(found[f"{name}_low"]):
+                    ax.axhspan(
+                        found[f"{name}_low"], found[f"{name}_high"], color=colour(method), alpha=0.2, **BAND
+                    )
+            lines = [
+                f"bias {signed(found['bias'], plus=True)} ± {found['sd_ml']:.2f} mL",
+                f"limits {signed(found['loa_lower'])} to {signed(found['loa_upper'])} mL",
+            ]
+        if pd.notna(found["ba_slope"]):
+            ends = np.array([mean.min(), mean.max()])
+            ax.plot(ends, found["bias"] + found["ba_slope"] * (ends - mean.mean()), **DRIFT)
+            lines.append(
+                f"slope {interval(found['ba_slope'], found['ba_slope_low'], found['ba_slope_high'])}"
             )
-            text = f"n = {len(mine)}, {found['bias_ml']:+.2f} ± {found['sd_ml']:.2f} mL"
-        ax.set_title(f"{method}\n{text}", fontsize=12)
+        _head(ax, method, len(mine), lines)
     fig.supxlabel(f"Mean of method and {reference} (mL)")
-    fig.supylabel(f"Method - {reference} (mL)")
+    fig.supylabel(f"Method minus {reference} (mL)")
+    handles = [
+        Line2D([], [], color=GREY, linewidth=2, label="bias"),
+        Line2D([], [], color=GREY, linewidth=2, linestyle="--", label="limits of agreement"),
+        Patch(color=GREY, alpha=0.3, label="their 95 % intervals"),
+        Line2D([], [], **DRIFT, label="difference on mean"),
+    ]
+    fig.legend(handles=handles, loc="outside upper left", ncols=4, fontsize=SMALL)
     return fig
 
 
@@ -139,8 +108,8 @@ def volume_dots(volumes: pd.DataFrame) -> Figure:
     Takes the table ``volumes``. References stand on a grey ground; a line joins one person's visits.
     """
     volumes = volumes.reset_index(drop=True)
-    methods = _ordered(volumes["method"])
-    fig, [[ax]] = panel_grid(1, 1, _height(methods) + 0.4)
+    methods = in_order(volumes["method"])
+    fig, [[ax]] = panel_grid(1, 1, rows_height(methods) + 0.4)
     first = first_visits(volumes).index
     people = list(volumes["participant_id"].unique())
     offset = dict(zip(people, row_offsets(len(people)), strict=True))
@@ -154,7 +123,7 @@ def volume_dots(volumes: pd.DataFrame) -> Figure:
             ax.plot(visits["volume_ml"], at, color=colour(method), linewidth=1)
             full = visits.index.isin(first)
             for chosen, inside in ((full, colour(method)), (~full, "white")):
-                ax.scatter(visits["volume_ml"][chosen], at[chosen], **_dot(method) | {"facecolor": inside})
+                ax.scatter(visits["volume_ml"][chosen], at[chosen], **dot(method) | {"facecolor": inside})
     name_rows(ax, [f"{name} (reference)" if name in REFERENCES else name for name in methods])
     ax.set_xlabel("Thalamus, both sides (mL)")
     handles = [
@@ -165,39 +134,26 @@ def volume_dots(volumes: pd.DataFrame) -> Figure:
     return fig
 
 
-def _ordered(names: Iterable[str]) -> list[str]:
-    """Return names once each: methods in the order of the study, others as they come, references last."""
-    order = [*known_methods(), *sorted(set(names) - {*known_methods(), *REFERENCES}), *REFERENCES]
-    return [name for name in order if name in set(names)]
-
-
-def _height(rows: Sequence[str]) -> float:
-    return 1.2 + LINE_INCH * len(rows)
-
-
 def _panels(
-    volumes: pd.DataFrame, pairs: pd.DataFrame, reference: str, **sharing: object
+    volumes: pd.DataFrame, reference: str
 ) -> tuple[Figure, Iterator[tuple[Axes, str, pd.DataFrame, pd.Series]]]:
     """Return a figure and, for each method, its panel, its pairs and its agreement."""
+    pairs = paired(volumes, reference)
     agreement = volume_agreement(volumes).set_index(["method", "reference"])
-    methods = _ordered(pairs["method"])
-    across = min(3, max(len(methods), 1))
+    methods = in_order(pairs["method"])
+    across = min(ACROSS, max(len(methods), 1))
     down = max(-(-len(methods) // across), 1)
-    fig, grid = panel_grid(down, across, 9 / across * down + 0.5, **sharing)
+    fig, grid = panel_grid(down, across, PANEL_INCH * down + 1, sharex=True, sharey=True)
     panels = shown_panels(grid, len(methods))
+    for ax in panels[-across:]:
+        ax.tick_params(labelbottom=True)
     mine = (pairs[pairs["method"] == method] for method in methods)
     found = (agreement.loc[(method, reference)] for method in methods)
     return fig, zip(panels, methods, mine, found, strict=True)
 
 
-def _dot(method: str) -> dict[str, object]:
-    shade = colour(method)
-    return {
-        "marker": marker(method),
-        "facecolor": shade,
-        "edgecolor": "0.25",
-        "linewidth": 0.6,
-        "s": 34,
-        "zorder": 3,
-        "alpha": 0.85,
-    }
+def _head(ax: Axes, method: str, n: int, lines: list[str]) -> None:
+    """Name a panel, write its statistics above it and the number of people into it."""
+    ax.set_title("\n".join([method, *lines]), fontsize=SMALL, loc="left", linespacing=1.25)
+    ground = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.5}
+    ax.text(0.98, 0.03, f"n = {n}", transform=ax.transAxes, ha="right", fontsize=SMALL, bbox=ground)

@@ -5,7 +5,7 @@ from IPython.display import HTML
 
 from thalutils import tables as contract
 from thalutils.cohort import Cohort
-from thalutils.report import cohort_plots, figures
+from thalutils.report import cohort_plots, figures, privacy
 
 STAGE = "2-1-cohort"
 
@@ -21,7 +21,7 @@ def write_tables(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFra
 
 
 def flow(people: pd.DataFrame, visits: pd.DataFrame, excluded: pd.DataFrame) -> HTML:
-    """Draw the flow of people through the study."""
+    """Draw the flow of people through the study; in totals where no individual rows are published."""
     order = visits.sort_values("session_id").groupby("participant_id").cumcount()
     counts = [
         ("People listed", len(people)),
@@ -29,8 +29,8 @@ def flow(people: pd.DataFrame, visits: pd.DataFrame, excluded: pd.DataFrame) -> 
         ("with a follow-up", int((order == 1).sum())),
         ("with a reference mask", int(people["in_ground_truth"].sum())),
     ]
-    fig = cohort_plots.flow(counts, excluded)
-    alt = ", ".join(f"{label}: {count}" for label, count in counts)
+    fig = cohort_plots.flow(counts, excluded, write=privacy.count, by_stage=privacy.publishes())
+    alt = ", ".join(f"{label}: {privacy.count(count)}" for label, count in counts)
     return figures.figure(fig, caption="Flow of people through the study.", alt=alt, name="flow")
 
 

@@ -6,6 +6,8 @@ import re
 from base64 import b64encode
 from html import escape
 
+from IPython.display import HTML
+
 
 def data_uri(content: bytes, mime: str) -> str:
     """Return content as a ``data:`` address.
@@ -24,6 +26,11 @@ def download_link(label: str, filename: str, content: bytes, mime: str) -> str:
         f'<a class="thal-download" download="{escape(filename)}" '
         f'href="{data_uri(content, mime)}">{escape(label)}</a>'
     )
+
+
+def note(text: str) -> HTML:
+    """Return a sentence, which may hold markup, where something cannot be shown."""
+    return HTML(f'<p class="thal-note">{text}</p>')
 
 
 def file_stem(text: str) -> str:

@@ -15,6 +15,7 @@ from IPython.display import HTML
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from thalutils.report import privacy
 from thalutils.report.embed import data_uri, download_link, file_stem
 
 METHOD_COLOURS = {
@@ -100,8 +101,11 @@ def palette(methods: Iterable[str]) -> dict[str, str]:
     return {method: colour(method) for method in methods}
 
 
-def figure(fig: Figure, *, caption: str, alt: str, name: str | None = None) -> HTML:
+def figure(fig: Figure, *, caption: str, alt: str, name: str | None = None, public: bool = False) -> HTML:
     """Show a figure with its caption, its description and links that save it, and close it.
+
+    On the page of a cohort that publishes no individual rows, a picture of a scan and a figure that names a
+    person give way to a sentence (:mod:`thalutils.report.privacy`).
 
     Parameters
     ----------
@@ -113,12 +117,17 @@ def figure(fig: Figure, *, caption: str, alt: str, name: str | None = None) -> H
         What a reader who does not see the figure should learn from it.
     name
         Stem of the saved files; made from the caption when absent.
+    public
+        Whether the scan in the picture is public, so that every book may show it.
 
     Returns
     -------
     IPython.display.HTML
         The PNG in the page, and PNG and SVG behind links. The same figure gives the same bytes.
     """
+    if fig.get_label() == privacy.SCAN and not (public or privacy.publishes()):
+        plt.close(fig)
+        return privacy.withheld("This picture")
     stem = file_stem(name or caption)
     png = _saved(fig, "png", dpi=2 * fig.dpi, metadata={"Software": None})
     with mpl.rc_context({"svg.hashsalt": stem}):
@@ -131,11 +140,12 @@ def figure(fig: Figure, *, caption: str, alt: str, name: str | None = None) -> H
             download_link("SVG", f"{stem}.svg", svg, "image/svg+xml"),
         ]
     )
-    return HTML(
+    return privacy.checked(
         f'<figure class="thal-figure"><img src="{data_uri(png, "image/png")}" '
         f'alt="{escape(alt)}" width="{width}" style="max-width:100%;height:auto">'
         f"<figcaption>{escape(caption)} "
-        f'<span class="thal-downloads">Download {links}</span></figcaption></figure>'
+        f'<span class="thal-downloads">Download {links}</span></figcaption></figure>',
+        "This figure",
     )
 
 

@@ -10,17 +10,13 @@ from IPython.display import HTML
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.imaging import alignment, brain_mask, maps
-from thalutils.report import figures, imaging_plots, pictures, tables, viewer
+from thalutils.report import figures, imaging_plots, pictures, privacy, tables, viewer
+from thalutils.report.embed import note
 from thalutils.segmenters.session import made
 from thalutils.stage import derivative, usable_scans
 
 RANGES = {"R1map": (0, 1.5), "PDmap": (50, 110), "MTsat": (0, 2.5), "R2starmap": (0, 50)}
 REVIEWED = 3
-
-
-def note(text: str) -> HTML:
-    """Return a sentence where something cannot be shown, and what would make it appear."""
-    return HTML(f'<p class="thal-note">{text}</p>')
 
 
 def binary(path: Path) -> nib.Nifti1Image:
@@ -37,6 +33,7 @@ def first_with(cohort: Cohort, *endings: str) -> Session | None:
     return None
 
 
+@privacy.of_one_person("The scans of a visit")
 def scans(cohort: Cohort) -> HTML:
     """Show one visit's scans in three planes."""
     for session in cohort.sessions():
@@ -51,6 +48,7 @@ def scans(cohort: Cohort) -> HTML:
     return note("No visit has a usable T1w scan: nothing can be shown.")
 
 
+@privacy.of_one_person("The maps of a visit")
 def quantitative_maps(cohort: Cohort) -> HTML:
     """Show one visit's maps with their units."""
     session = first_with(cohort, "R1map.nii.gz")
@@ -81,9 +79,11 @@ def map_accuracy_table(accuracy: pd.DataFrame) -> HTML:
     keys = ["map", "tissue"]
     mean = accuracy.groupby(keys, sort=False)[["n_voxels", "truth_mean", "bias_percent", "sd_percent"]].mean()
     return tables.show(mean.reset_index(), caption="Error of the maps per tissue, mean over visits.", name="map-accuracy",
-                       units={"bias_percent": "%", "sd_percent": "%"})  # fmt: skip
+                       units={"bias_percent": "%", "sd_percent": "%"},
+                       people=accuracy["participant_id"].nunique())  # fmt: skip
 
 
+@privacy.of_one_person("A brain mask on its T1w")
 def brain_sheet(cohort: Cohort) -> HTML:
     """Show the outline of the brain mask on one T1w."""
     session = first_with(cohort, brain_mask.ENDING)
@@ -97,6 +97,8 @@ def brain_sheet(cohort: Cohort) -> HTML:
 
 def review(cohort: Cohort, image: str) -> list[HTML]:
     """Return review sheets of the chosen registration of the first visits, without any metric."""
+    if not privacy.publishes():
+        return [privacy.withheld(f"The sheets to review {image} by")]
     sheets = []
     for session in cohort.sessions():
         moved = derivative(cohort, session, alignment.ENDINGS[image])
@@ -120,6 +122,7 @@ def registration_plot(registration: pd.DataFrame) -> HTML:
     )
 
 
+@privacy.of_one_person("The outlines of the masks on a T1w")
 def outlines(cohort: Cohort) -> HTML:
     """Show every tool's mask on one T1w, as the paper's Figure 1 does."""
     session = _segmented(cohort)
@@ -133,6 +136,7 @@ def outlines(cohort: Cohort) -> HTML:
     )
 
 
+@privacy.of_one_person("The view of a visit's masks")
 def mask_viewer(cohort: Cohort) -> HTML:
     """Return the interactive view of one visit's masks."""
     session = _segmented(cohort)
@@ -146,6 +150,7 @@ def mask_viewer(cohort: Cohort) -> HTML:
     )  # fmt: skip
 
 
+@privacy.of_one_person("The view of an image and its mask")
 def volume_viewer(cohort: Cohort, image: str, mask: str, title: str, name: str = "brain mask") -> HTML:
     """Return the interactive view of one derivative with one mask on it, of the first visit that has both."""
     session = first_with(cohort, image, mask)
@@ -178,6 +183,7 @@ def _t1w(cohort: Cohort, session: Session) -> nib.Nifti1Image:
     return nib.load(usable_scans(cohort, session)["T1w"])
 
 
+@privacy.of_one_person("The view of a brain mask")
 def brain_viewer(cohort: Cohort) -> HTML:
     """Return the interactive view of one visit's T1w with its brain mask."""
     session = first_with(cohort, brain_mask.ENDING)
@@ -194,16 +200,17 @@ def rescaled_viewer(cohort: Cohort) -> HTML:
 
 
 def scan_counts(found: pd.DataFrame) -> pd.DataFrame:
-    """Count the scans of each kind: acquired and usable, and their voxel sizes."""
+    """Count the scans of each kind, whose they are, and how many are usable; and their voxel sizes."""
     kinds = found.assign(kind=found["image"].str.replace(r"-\d+$", "", regex=True))
     grouped = kinds.groupby("kind", sort=False)
     return grouped.agg(
-        scans=("file", "size"),
-        usable=("usable", "sum"),
+        people=("participant_id", "nunique"),
         visits=(
             "session_id",
             lambda column: len(kinds.loc[column.index].groupby(["participant_id", "session_id"])),
         ),
+        scans=("file", "size"),
+        usable=("usable", "sum"),
         voxel_mm=("voxel_mm", lambda sizes: ", ".join(sorted(set(sizes.dropna())))),
     ).reset_index()
 

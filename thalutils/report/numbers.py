@@ -2,7 +2,18 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from thalutils.report import privacy
+from thalutils.report.suppression import FEW, LEAST
+from thalutils.stats.agreement import FEWEST
+from thalutils.stats.pairwise import LEVEL
+from thalutils.stats.populations import ALL, POPULATIONS, REFERENCE, VOLUME
+from thalutils.stats.voxelwise import COMPARED
+
+DRAWN = "manual"
+SAMPLED = {"n_frame": "in_frame", "n_drawn": "drawn"}
 
 
 def rounded(value: Any, digits: int = 4) -> float | None:
@@ -59,9 +70,71 @@ def volumes(table: pd.DataFrame) -> dict[str, Any]:
     return found | {"volumes.manual_over_truth": rounded(ratio)}
 
 
-def overlap(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the median Dice of every method against each reference."""
-    median = table.groupby(["method", "reference"])["dice"].median()
-    return {
-        f"overlap.{method}.{reference}.dice": rounded(value) for (method, reference), value in median.items()
-    }
+def reference_sample(sample: pd.DataFrame) -> dict[str, Any]:
+    """Count those who could be drawn for the reference set, and those who were."""
+    return {f"cohort.{name}": privacy.count(int(sample[column].sum())) for name, column in SAMPLED.items()}
+
+
+def population(table: pd.DataFrame) -> dict[str, Any]:
+    """Count the people of each population, and give the mean drawn volume of the reference set."""
+    shown, _ = privacy.shareable(table)
+    keyed = table.set_index(["population", "group", "variable"])
+    found: dict[str, Any] = {}
+    for name in POPULATIONS:
+        row = keyed.loc[(name, ALL, "age_years")]
+        found[f"population.n_{name.replace('-', '_')}"] = privacy.count(int(row["n"] + row["n_missing"]))
+    means = shown[(shown["population"] == REFERENCE) & (shown["variable"] == f"{VOLUME}manual")]
+    means = means.set_index("group")["mean"]
+    for group in (ALL, "RRMS", "PMS"):
+        found[f"population.manual_{group.lower()}_mean_ml"] = rounded(means.get(group))
+    return found
+
+
+def overlap(summary: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Any]:
+    """Return the best overlap with the drawings, whose it is, and how many pairs of methods differ."""
+    mine = privacy.shareable(summary[summary["reference"] == DRAWN])[0]
+    found: dict[str, Any] = {"overlap.n": _most(mine)}
+    for measure in COMPARED:
+        rows = _enough(mine[mine["measure"] == measure])
+        found |= _best(f"overlap.best_{measure}", rows.assign(score=rows["median"]), "median")
+    tested = privacy.shareable(pairs[pairs["reference"] == DRAWN])[0].dropna(subset=["p_adjusted"])
+    for measure in COMPARED:
+        p = tested.loc[tested["measure"] == measure, "p_adjusted"]
+        found |= {
+            f"overlap.{measure}_pairs": len(p),
+            f"overlap.{measure}_pairs_differ": int((p < LEVEL).sum()),
+        }
+    return found
+
+
+def agreement(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the best agreement with the drawn volumes by several measures, and whose each is."""
+    mine = privacy.shareable(table[table["reference"] == DRAWN])[0]
+    enough = _enough(mine)
+    found: dict[str, Any] = {"agreement.n": _most(mine)}
+    for name, score in (
+        ("ccc", enough["ccc"]), ("icc3", enough["icc3"]), ("icc_a1", enough["icc_a1"]),
+        ("bias", -enough["bias"].abs()), ("slope", -(enough["slope"] - 1).abs()),
+    ):  # fmt: skip
+        found |= _best(f"agreement.best_{name}", enough.assign(score=score), name)
+    return found
+
+
+def _most(rows: pd.DataFrame) -> int | str:
+    """Return the largest number of people that a method was measured on, as the page may show it."""
+    known = pd.to_numeric(rows["n"], errors="coerce").max()
+    return FEW if (rows["n"] == FEW).any() and not known >= LEAST else int(np.nan_to_num(known))
+
+
+def _enough(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of methods measured on enough people to rank them."""
+    return rows[pd.to_numeric(rows["n"], errors="coerce") >= FEWEST].infer_objects()
+
+
+def _best(key: str, rows: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Return the value with the highest score and the method it belongs to; neither where there is none."""
+    ranked = rows.dropna(subset=["score"])
+    if ranked.empty:
+        return {key: None, f"{key}_method": None}
+    best = ranked.loc[ranked["score"].astype(float).idxmax()]
+    return {key: rounded(best[column]), f"{key}_method": best["method"]}

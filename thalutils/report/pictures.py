@@ -17,6 +17,7 @@ from nibabel.spatialimages import SpatialImage
 from scipy import ndimage
 
 from thalutils.errors import ImageError
+from thalutils.report.privacy import SCAN
 from thalutils.report.viewer import mask_colour
 
 # The axis a plane cuts, its name, and the directions at its left and right edge.
@@ -206,7 +207,9 @@ def outline_sheet(
 
 
 def _figure(height: float, width: float = 9.0) -> Figure:
-    return Figure(figsize=(width, height), facecolor="black", layout="constrained")
+    fig = Figure(figsize=(width, height), facecolor="black", layout="constrained")
+    fig.set_label(SCAN)
+    return fig
 
 
 def _canonical(image: SpatialImage) -> SpatialImage:

@@ -48,6 +48,7 @@ def outlines(found: Found) -> list[HTML]:
                     caption=caption,
                     alt=f"Outlines of the thalami of {name} in three planes.",
                     name=f"real-{name}",
+                    public=True,
                 )
             )
     return sheets or [note("No mask was drawn on a real head.")]
@@ -58,7 +59,7 @@ def first_viewer(found: Found) -> HTML:
     for one in reversed(found.prepared[:3]):
         drawn = _masks(found, one.head.name, one.head.visit)
         if drawn:
-            return viewer.viewer(nib.load(one.t1w), drawn, title=f"Masks of {one.head.name}", margin_mm=15.0,
+            return viewer.viewer(nib.load(one.t1w), drawn, title=f"Masks of {one.head.name}", margin_mm=15.0, public=True,
                                  alt=f"The thalami of {one.head.name} in three planes with their masks.")  # fmt: skip
     return note("No mask was drawn on a real head.")
 

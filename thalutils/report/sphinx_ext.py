@@ -2,6 +2,7 @@
 
 The roles are ``{number}`` for this study's own results and ``{reported}`` for the paper's. Both take
 a dotted key and, after a colon, a Python format: ``{number}`registration.median_error_mm:.2f```.
+A page that belongs to a cohort has that cohort's numbers; the prose has those of the whole book.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class ValueRole(SphinxRole):
         path = self.path_of(self.config, Path(self.env.srcdir))
         self.env.note_dependency(str(path))
         try:
-            shown = render(self._read(path), self.text)
+            shown = self.show(self._read(path))
         except (OSError, KeyError, ValueError, yaml.YAMLError) as error:
             reason = error.args[0] if isinstance(error, KeyError) else error
             logger.warning(
@@ -134,12 +135,28 @@ class ValueRole(SphinxRole):
         node = nodes.inline(self.rawtext, shown, classes=[f"thal-{self.name}"])
         return [node], []
 
+    def show(self, found: dict[str, Any]) -> str:
+        """Return the text that stands for the role."""
+        return render(found, self.text)
+
     def _read(self, path: Path) -> dict[str, Any]:
         """Return the parsed file, read once a page."""
         read: dict[Path, dict[str, Any]] = self.env.temp_data.setdefault("thalutils_values", {})
         if path not in read:
             read[path] = self.parse(path.read_text(encoding="utf-8"))
         return read[path]
+
+
+class NumberRole(ValueRole):
+    """The role of this study's own numbers, which knows whose page it stands on."""
+
+    def show(self, found: dict[str, Any]) -> str:
+        """Return the number; words where it cannot be had from any cohort that the page is about."""
+        name = found["pages"].get(self.env.docname)
+        known = found["cohorts"][name] if name else found["prose"]
+        if self.text.split(".")[0] in known["absent"]:
+            return UNKNOWN
+        return render(known["values"], self.text)
 
 
 def _numbers_path(config: Config, source: Path) -> Path:
@@ -192,7 +209,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the roles, their configuration values and the book's assets."""
     app.add_config_value("thalutils_numbers", "numbers.json", "env", str)
     app.add_config_value("thalutils_reported", "", "env", str)
-    app.add_role("number", ValueRole(_numbers_path, json.loads))
+    app.add_role("number", NumberRole(_numbers_path, json.loads))
     app.add_role("reported", ValueRole(_reported_path, yaml.safe_load))
     app.connect("config-inited", _own_asset_tags)
     app.connect("build-finished", _copy_niivue)

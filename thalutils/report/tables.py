@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from thalutils.report import privacy
 from thalutils.report.embed import download_link, file_stem
+from thalutils.report.suppression import FEW
 
 MISSING = '<td class="thal-missing" title="missing">\N{EN DASH}</td>'
 
@@ -24,8 +26,12 @@ def show(
     name: str | None = None,
     units: Mapping[str, str] | None = None,
     digits: int | Mapping[str, int] | None = None,
+    people: int | None = None,
 ) -> HTML:
     """Show a frame as an accessible table that sorts by its headers and can be saved.
+
+    On the page of a cohort that publishes no individual rows, a frame with a row for each person is shown
+    and saved as counts, and any other without its small groups (:mod:`thalutils.report.privacy`).
 
     Parameters
     ----------
@@ -40,16 +46,23 @@ def show(
     digits
         Decimals of every column, or of each by name; where none are given, as many as give the
         column's largest value three digits, and none for whole numbers.
+    people
+        How many people the frame is about, where no column of it says so.
 
     Returns
     -------
     IPython.display.HTML
-        A plain table without scripts, and a link to the frame as TSV in full precision.
+        A plain table without scripts, and a link to what it shows as TSV in full precision.
     """
     index = frame.index
     indexed = index.name is not None or not pd.api.types.is_integer_dtype(index)
     headers = index.nlevels if indexed else 0
     flat = frame.reset_index() if indexed else frame
+    if privacy.unfit(flat, people):
+        return privacy.withheld("This table")
+    flat, became = privacy.shareable(flat)
+    headers = 0 if became == privacy.COUNTED else headers
+    title = f"{caption} {became}".strip()
     columns = [_Column(flat.iloc[:, i], units, digits) for i in range(flat.shape[1])]
 
     head = "".join(column.header() for column in columns)
@@ -63,11 +76,12 @@ def show(
     link = download_link(
         "Download TSV", f"{stem}.tsv", tsv.encode(), "text/tab-separated-values;charset=utf-8"
     )
-    return HTML(
+    return privacy.checked(
         f'<div class="thal-table"><div class="thal-scroll" role="region" tabindex="0" '
-        f'aria-label="{escape(caption)}" style="overflow-x:auto">'
-        f"<table><caption>{escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{link}</div>"
+        f'aria-label="{escape(title)}" style="overflow-x:auto">'
+        f"<table><caption>{escape(title)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{link}</div>",
+        "This table",
     )
 
 
@@ -84,7 +98,7 @@ class _Column:
         self.label = _label(values.name)
         self.unit = (units or {}).get(values.name)
         numbers = [float(value) for value in self.values if _is_number(value)]
-        self.numeric = bool(numbers) and all(_is_number(value) or _is_missing(value) for value in self.values)
+        self.numeric = bool(numbers) and all(_is_blank(value) or _is_number(value) for value in self.values)
         given = digits.get(values.name) if isinstance(digits, Mapping) else digits
         self.decimals = _decimals(numbers) if given is None else given
 
@@ -118,6 +132,10 @@ def _is_number(value: Any) -> bool:
 
 def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or value != value
+
+
+def _is_blank(value: Any) -> bool:
+    return _is_missing(value) or value == FEW
 
 
 def _decimals(numbers: list[float]) -> int:

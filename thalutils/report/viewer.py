@@ -20,6 +20,7 @@ from nibabel.processing import resample_from_to
 from nibabel.spatialimages import SpatialImage
 
 from thalutils.errors import ImageError
+from thalutils.report import privacy
 from thalutils.report.embed import data_uri
 from thalutils.report.figures import colour
 
@@ -37,8 +38,11 @@ def viewer(
     caption: str = "",
     margin_mm: float = 20.0,
     colours: Mapping[str, str] | None = None,
+    public: bool = False,
 ) -> HTML:
     """Show masks on a scan: scroll through three planes, each mask switched on and off.
+
+    On the page of a cohort that publishes no individual rows, a sentence stands instead.
 
     Parameters
     ----------
@@ -56,6 +60,8 @@ def viewer(
     colours
         Colour of each mask, as ``#rrggbb``; by default a lighter tone of the method's own
         (:func:`thalutils.report.figures.colour`), and white for the truth.
+    public
+        Whether the scan is public, so that every book may show it.
 
     Returns
     -------
@@ -70,6 +76,8 @@ def viewer(
     """
     if not masks:
         raise ImageError(f"The viewer '{title}' has no mask to show: give at least one.")
+    if not (public or privacy.publishes()):
+        return privacy.withheld("This view")
     scan = _canonical(background, "background")
     inside = {name: _on_grid(_canonical(mask, name), scan) for name, mask in masks.items()}
     box = _box(list(inside.values()), scan, margin_mm)

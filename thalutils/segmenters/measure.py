@@ -14,7 +14,7 @@ from thalutils.imaging import brain_mask, masks
 from thalutils.segmenters.session import STAGE, first_visit, made, methods
 from thalutils.stage import Rows, Task
 
-VOLUME_STAGE, OVERLAP_STAGE = "2-6-3-volumes", "3-2-voxel-agreement"
+VOLUME_STAGE, OVERLAP_STAGE = "2-6-3-volumes", "2-7-2-overlap"
 REFERENCES = ("manual", "truth")
 RATER = {"manual": "rater-1", "truth": None}
 
@@ -111,8 +111,3 @@ def load_reference(
     if not mask.any():
         raise ImageError(f"{path.name}: the reference is empty. Draw it, or remove the file.")
     return mask, tuple(float(edge) for edge in image.header.get_zooms()[:3])
-
-
-def in_order(names: Any) -> list[str]:
-    """Return the methods among `names` in the order in which they are shown."""
-    return [method for method in methods() if method in set(names)]

@@ -17,7 +17,7 @@ from thalutils.files import hash_file
 from thalutils.imaging import brain_mask, masks, quality, registration
 from thalutils.process import Outcome, cached, code_hash, parallel_map
 from thalutils.segmenters.protocol import LABELS_FILE, method_name
-from thalutils.segmenters.registry import SEGMENTERS, segmenter
+from thalutils.segmenters.registry import SEGMENTERS, memory_gb, segmenter
 from thalutils.stage import frame
 
 CROSS = "cross_sectional/MNI/patient{0}/{1}_N4_noneck_reduced_winsor_regtoFLAIR_brain_N4_regtoMNI.nii.gz"
@@ -127,6 +127,7 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
         pieces,
         describe=lambda piece: f"{piece.prepared.head.name} {piece.method}",
         label="real heads",
+        memory_gb=memory_gb(),
     )
     absent += _absent(
         done, lambda piece: f"{piece.prepared.head.name}, visit {piece.prepared.head.visit}, {piece.method}"

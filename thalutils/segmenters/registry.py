@@ -13,6 +13,14 @@ NOT_RUN = {
     "MindGlide": "its weights are a download; not run yet.",
 }
 
+# Peak memory of a process that runs a tool on a 1 mm head, with some room.
+MEMORY_GB = {"Template": 2.5, "SAMSEG": 4.5}
+
+
+def memory_gb() -> float:
+    """Return what one process of the segmentation may need, by the tools that run here."""
+    return max(MEMORY_GB[tool.name] for tool in SEGMENTERS if tool.availability().ok)
+
 
 def segmenter(name: str) -> Segmenter:
     """Return the tool of this name."""

@@ -1,20 +1,34 @@
-"""How well the masks and volumes of each method agree with a reference (sections 2.7.2, 2.7.3)."""
+"""How well the volumes of each method agree with a reference (section 2.7.3)."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
 from thalutils import tables
 from thalutils.errors import TableError
+from thalutils.schemas import SCHEMAS
+from thalutils.stats.coefficients import (
+    FEWEST,
+    TINY,
+    bland_altman,
+    concordance,
+    deming,
+    icc,
+    least_squares,
+)
+from thalutils.stats.description import people
 
 REFERENCES = ("manual", "truth")
-MEASURES = ("dice", "precision", "sensitivity", "hd95_mm", "mean_surface_mm")
-# With two people a line passes through both and the limits have one degree of freedom.
-FEWEST = 3
-LIMITS_SD = 1.96
+# Below this the intervals, that of the concordance above all, do not keep what they promise.
+FEW = 10
 VISIT = ["participant_id", "session_id"]
+# Why a number can be missing although both series vary.
+GAPS = {
+    "icc_a1_low": "ICC(A,1) is too far below zero for an interval.",
+    "deming_slope_low": "Volumes are all but uncorrelated: no Deming slope, or no interval for it.",
+    "ba_slope": "The mean of both is the same for everyone: no slope of the difference.",
+}
 
 
 def first_visits(frame: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +66,7 @@ def paired(volumes: pd.DataFrame, reference: str) -> pd.DataFrame:
     --------
     >>> rows = [("sub-1", "ses-1", "A", None, 9.0), ("sub-1", "ses-1", "manual", "x", 8.0)]
     >>> rows = [(*row[:3], "quick", *row[3:], 0.0, 0.0) for row in rows]
-    >>> volumes = pd.DataFrame(rows, columns=list(tables.SCHEMAS["volumes"].columns))
+    >>> volumes = pd.DataFrame(rows, columns=list(SCHEMAS["volumes"].columns))
     >>> paired(volumes, "manual")[["method", "volume_ml", "reference_ml"]].to_numpy().tolist()
     [['A', 9.0, 8.0]]
     """
@@ -66,29 +80,35 @@ def paired(volumes: pd.DataFrame, reference: str) -> pd.DataFrame:
     return pairs[[*VISIT, "method", "rater", "volume_ml", "reference_ml"]]
 
 
-def volume_agreement(volumes: pd.DataFrame) -> pd.DataFrame:
+def volume_agreement(volumes: pd.DataFrame, error_ratio: float = 1.0) -> pd.DataFrame:
     """Measure how each method's volumes agree with each reference's, over people's first visits.
-
-    The bias is the mean of method minus reference: positive where the method draws too much. 95 % of
-    differences lie within the limits of agreement, bias ± 1.96 SD, if they are normally distributed.
-    The slope is that of method on reference: 1 where the method keeps the span between small and large
-    thalami, below 1 where it draws them more alike than they are.
 
     Parameters
     ----------
     volumes : DataFrame
         The table ``volumes``.
+    error_ratio : float
+        For the Deming slope: variance of the method's error over that of the reference's.
 
     Returns
     -------
     DataFrame
-        The table ``volume_agreement``: a row for each reference there is and each method. Cells without
-        an answer are missing, and ``note`` says why.
+        The table ``volume_agreement``: a row for each reference there is and each method, with the
+        numbers that :mod:`thalutils.stats.coefficients` defines. Cells without an answer are missing, and
+        ``note`` says why: nobody or fewer than three people have both (means alone), one of the two is
+        constant (no slope, no correlation), the difference is (no interval), or one of :data:`GAPS`.
+
+    Raises
+    ------
+    TableError
+        Where the table breaks the contract or `error_ratio` is not positive.
 
     Notes
     -----
-    Limits: Bland and Altman, Lancet 1986; 327: 307-310; the test holds them against the paper's numbers.
+    The paper calls its intraclass correlation "ICC(3,1), absolute agreement" and computes pingouin's
+    ICC3, which is consistency: here ``icc3``, with absolute agreement beside it as ``icc_a1``.
     """
+    volumes = tables.check("volumes", volumes)
     methods = [name for name in volumes["method"].unique() if name not in REFERENCES]
     rows = []
     for reference in REFERENCES:
@@ -97,64 +117,45 @@ def volume_agreement(volumes: pd.DataFrame) -> pd.DataFrame:
         pairs = paired(volumes, reference)
         for method in methods:
             mine = pairs[pairs["method"] == method]
-            found = _agreement(mine["volume_ml"].to_numpy(), mine["reference_ml"].to_numpy())
+            found = _agreement(mine["volume_ml"].to_numpy(), mine["reference_ml"].to_numpy(), error_ratio)
             rows.append({"method": method, "reference": reference} | found)
-    columns = list(tables.SCHEMAS["volume_agreement"].columns)
+    columns = list(SCHEMAS["volume_agreement"].columns)
     return tables.check("volume_agreement", pd.DataFrame(rows, columns=columns))
 
 
-def _agreement(volume: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
+def _agreement(volume: np.ndarray, reference: np.ndarray, error_ratio: float) -> dict[str, Any]:
     """Return the measures of one method against one reference, and why any is missing."""
     n = len(volume)
     if n == 0:
         return {"n": 0, "note": "Nobody has both this mask and the reference at the first visit."}
     difference = volume - reference
-    found: dict[str, Any] = {"n": n, "bias_ml": difference.mean()}
+    found: dict[str, Any] = {
+        "n": n, "mean_ml": volume.mean(), "reference_mean_ml": reference.mean(), "bias": difference.mean(),
+    }  # fmt: skip
     if n < FEWEST:
-        people = "1 person" if n == 1 else f"{n} people"
-        return found | {"note": f"{people}: too few for limits of agreement, slope and correlation."}
-    spread = difference.std(ddof=1)
-    found |= {
-        "sd_ml": spread,
-        "loa_low_ml": found["bias_ml"] - LIMITS_SD * spread,
-        "loa_high_ml": found["bias_ml"] + LIMITS_SD * spread,
-    }
+        return found | {"note": f"{people(n)}: too few for anything but means."}
+    found |= {"method_sd_ml": volume.std(ddof=1), "reference_sd_ml": reference.std(ddof=1)}
+    found |= bland_altman(volume, reference)
     for name, values in (("reference", reference), ("method", volume)):
         if np.ptp(values) == 0:
-            return found | {"note": f"The {name} gives everyone the same volume: no slope and correlation."}
-    slope = sm.OLS(volume, sm.add_constant(reference)).fit().params[1]
-    return found | {"slope": slope, "pearson_r": float(np.corrcoef(volume, reference)[0, 1])}
+            slope = dict.fromkeys(("ba_slope", "ba_slope_low", "ba_slope_high"), np.nan)
+            return found | slope | {
+                "note": f"The {name} gives everyone the same volume: no slope and correlation."
+            }  # fmt: skip
+    found |= concordance(volume, reference) | icc(volume, reference) | least_squares(volume, reference)
+    found |= deming(volume, reference, error_ratio)
+    found |= {"pearson_r": np.corrcoef(volume, reference)[0, 1]}
+    return found | _doubts(found, difference)
 
 
-def overlap_summary(overlap: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Summarise each method's overlap with a reference over people's first visits, as Table 1 does.
-
-    Parameters
-    ----------
-    overlap : DataFrame
-        The table ``overlap``.
-    reference : str
-        ``manual`` or ``truth``.
-
-    Returns
-    -------
-    DataFrame
-        A row for each method and measure: ``method``, ``measure`` (of :data:`MEASURES`), ``n`` (people),
-        ``median``, ``q1`` and ``q3``, in the measure's own units.
-
-    Raises
-    ------
-    TableError
-        Where the table breaks the contract.
-    """
-    checked = tables.check("overlap", overlap)
-    mine = first_visits(checked[checked["reference"] == reference])
-    mine = mine.sort_values("rater", kind="stable").drop_duplicates([*VISIT, "method"]).sort_index()
-    columns = ["method", "measure", "n", "median", "q1", "q3"]
-    rows = []
-    for method in mine["method"].unique():
-        for measure in MEASURES:
-            values = mine.loc[mine["method"] == method, measure].dropna()
-            q1, median, q3 = values.quantile([0.25, 0.5, 0.75])
-            rows.append((method, measure, len(values), median, q1, q3))
-    return pd.DataFrame(rows, columns=columns)
+def _doubts(found: dict[str, Any], difference: np.ndarray) -> dict[str, Any]:
+    """Return what to say about numbers that are there, and empty intervals that would mislead."""
+    notes, changed = [], {}
+    if np.ptp(difference) <= TINY * found["reference_mean_ml"]:
+        changed = {name: np.nan for name in found if name.endswith(("_low", "_high"))}
+        notes.append("The difference is the same for everyone: no interval.")
+    else:
+        notes += [why for name, why in GAPS.items() if np.isnan(found[name])]
+    if found["n"] < FEW:
+        notes.append(f"{people(found['n'])}: the intervals are rough.")
+    return changed | {"note": " ".join(notes) or None}

@@ -1,0 +1,124 @@
+"""The keys that a cohort's YAML may have, and its reading; any other key is refused."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from thalutils.errors import CohortError
+from thalutils.spreadsheet_settings import Spreadsheet
+
+LARGEST_YAML_BYTES = 200_000
+FOLDER, SPREADSHEET = "(folder)", "(spreadsheet)"
+
+
+class Phantom(BaseModel):
+    """How the simulated scans of a cohort are made; the meaning of each value is in simulate/phantom.py."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    participants: int = Field(5, ge=1, le=9999)
+    visits: int = Field(2, ge=1, le=9)
+    seed: int = Field(1, ge=0)
+    anatomy: str = "auto"
+    structural_mm: float = Field(1.0, ge=0.4, le=4)
+    mpm_mm: float = Field(1.6, ge=0.4, le=4)
+    supersampling: int = Field(2, ge=1, le=6)
+    snr: float = Field(60.0, gt=0)
+    spoiling: Literal["ideal", "imperfect"] = "ideal"
+    movement_mm: float = Field(1.5, ge=0)
+    movement_deg: float = Field(1.5, ge=0)
+
+
+class Twin(BaseModel):
+    """How the simulated tables of a cohort are drawn; the meaning of each value is in simulate/twin.py."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int = Field(1, ge=0)
+    switch: Literal["shared-noise", "pseudoatrophy", "relapse-recovery", "nothing"] = "pseudoatrophy"
+
+
+def _kind_of_tables(value: Any) -> str:
+    return FOLDER if isinstance(value, str | Path) else SPREADSHEET
+
+
+Tables = Annotated[
+    Annotated[Path, Tag(FOLDER)] | Annotated[Spreadsheet, Tag(SPREADSHEET)], Discriminator(_kind_of_tables)
+]
+
+
+class CohortFile(BaseModel):
+    """The keys a cohort's YAML may have; any other is refused.
+
+    A cohort comes as scans (`bids`) or as tables (`tables`: a folder of the contract's tables, or a
+    spreadsheet and how to read it).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    description: str = ""
+    bids: Path | None = None
+    phantom: Phantom | None = None
+    tables: Tables | None = None
+    twin: Twin | None = None
+    publish_individuals: bool = False
+    references: dict[str, Path] = Field(default_factory=dict)
+    stages: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
+
+    @field_validator("references")
+    @classmethod
+    def _known_references(cls, value: dict[str, Path]) -> dict[str, Path]:
+        unknown = set(value) - {"manual", "truth"}
+        if unknown:
+            raise ValueError(f"a reference is manual or truth, not {', '.join(sorted(unknown))}")
+        return value
+
+    @model_validator(mode="after")
+    def _scans_or_tables(self) -> "CohortFile":
+        if (self.bids is None) == (self.tables is None):
+            raise ValueError("give `bids` (scans) or `tables` (tables), one of the two")
+        if self.tables is not None and (self.phantom or self.references):
+            raise ValueError(
+                "`phantom` and `references` belong to a cohort of scans, and this one has tables"
+            )
+        if self.twin is not None and not isinstance(self.tables, Path):
+            raise ValueError("`twin` needs `tables`: the folder into which its tables are drawn")
+        return self
+
+
+def read_settings(path: Path) -> CohortFile:
+    """Read a cohort's YAML.
+
+    Raises
+    ------
+    CohortError
+        Naming every key at fault.
+    """
+    if path.stat().st_size > LARGEST_YAML_BYTES:
+        raise CohortError(f"{path}: larger than a cohort's YAML can be. Is it another file?")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return CohortFile.model_validate(content or {})
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CohortError(f"{path}: not YAML ({' '.join(str(error).split())}).") from None
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            parts = [str(part) for part in fault["loc"] if part not in (FOLDER, SPREADSHEET)]
+            text = "is not a known key" if fault["type"] == "extra_forbidden" else fault["msg"]
+            faults.append(f"{'.'.join(parts) or 'the file'}: {text.removeprefix('Value error, ')}")
+        tables = isinstance(content, dict) and "tables" in content
+        template = "cohorts/template-tables.yml" if tables else "cohorts/template.yml"
+        raise CohortError(f"{path}: " + "; ".join(faults) + f". See {template}.") from None
