@@ -151,6 +151,15 @@ def test_calibration_does_not_know_the_seed_of_the_study(model):
 
 def test_reference_strata_are_filled_in_turn():
     cell = np.array([0, 0, 0, 1, 2, 2])
-    order = twin_people._turns(cell, np.zeros(6, dtype=int))
-    assert sorted(cell[order[:3]]) == [0, 1, 2]
-    assert sorted(cell[order[:5]]) == [0, 0, 1, 2, 2]
+    turn = twin_people._turns(cell, np.zeros(6, dtype=int))
+    assert turn.tolist() == [0, 1, 2, 0, 0, 1]
+    by_sex = twin_people._turns(cell, np.array([0, 1, 0, 0, 0, 1]))
+    assert by_sex.tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_the_reference_set_keeps_inside_the_reported_strata(studies):
+    drawn = studies.reference & (studies.people["group"] == twin_people.RELAPSING)
+    assert (drawn.sum(axis=1) == reported.values()["populations"]["gt_sampling_strata"]["drawn_rrms"]).all()
+    assert studies.people["age_years"][drawn].max() <= 70
+    assert np.nanmax(studies.people["duration_years"][drawn]) <= 40
+    assert np.nanmax(studies.scores["edss"][drawn]) <= 7

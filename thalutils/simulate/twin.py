@@ -189,8 +189,9 @@ def _containment(ids: np.ndarray, sizes: dict, seed: int) -> pd.DataFrame:
 def repeatability(studies: Studies) -> pd.DataFrame:
     """Return each method's standard error of measurement: what of its change nothing true explains.
 
-    The spread of the change in mL that brain volume change, the tie to EDSS and true change leave, over
-    the square root of two, since a change holds two measurements.
+    The spread of the change in mL that true change and brain volume change leave, over the square root of
+    two, since a change holds two measurements. What ties a change to EDSS counts as error here: it is no
+    loss of tissue.
     """
     true = studies.true_percent.ravel()
     known = np.stack([np.ones_like(true), true, studies.pbvc_percent.ravel()], axis=1)

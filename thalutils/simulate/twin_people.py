@@ -63,8 +63,8 @@ RELAPSING = NAMES.tolist().index("RRMS")
 AGE_SLOPE_ML = -0.03
 MALE_ML = 0.2
 ICV_SLOPE_ML = 0.8  # per standard deviation of head size
-CONDITIONAL_VARIANCE = 0.78  # of the true volume, given age, sex and head size
-RATER_SD_ML = 1.28
+CONDITIONAL_VARIANCE = 0.86  # of the true volume, given age, sex and head size
+RATER_SD_ML = 1.24
 AGE_DURATION_CORRELATION = 0.5
 # A distribution with the reported median and quartiles; the paper gives no more.
 EDSS_SHARES = (0.07, 0.14, 0.17, 0.20, 0.13, 0.09, 0.07, 0.05, 0.02, 0.015, 0.01, 0.015, 0.015, 0.005)
@@ -243,19 +243,29 @@ def draw_reference(people: Columns, edss: np.ndarray, rng: np.random.Generator) 
         )
         + np.searchsorted(edges["edss"], np.nan_to_num(edss), side="right")
     )
+    last = {name: strata[name][-1][1] for name in edges}
+    inside = (
+        (people["age_years"] <= last["age_years"])
+        & (people["age_years"] >= edges["age_years"][0])
+        & (np.nan_to_num(people["duration_years"], nan=np.inf) <= last["disease_duration_years"])
+        & (np.nan_to_num(edss, nan=np.inf) <= last["edss"])
+    )
+    eligible = inside & (people["group"] == RELAPSING)
     chosen = people["group"] == PROGRESSIVE
     for study in range(len(chosen)):
-        candidates = np.flatnonzero((people["group"][study] == RELAPSING) & ~np.isnan(edss[study]))
-        candidates = rng.permutation(candidates)
-        order = _turns(cell[study, candidates], people["male"][study, candidates])
+        candidates = rng.permutation(np.flatnonzero(eligible[study]))
+        turn = _turns(cell[study, candidates], people["male"][study, candidates])
+        # Of those whose turn it is together, chance decides, not the order of the strata.
+        order = np.lexsort((rng.random(turn.size), turn))
         chosen[study, candidates[order[: strata["drawn_rrms"]]]] = True
     return chosen
 
 
 def _turns(cell: np.ndarray, male: np.ndarray) -> np.ndarray:
-    """Return the order in which candidates are taken: each stratum's women and men in turn."""
-    sorted_ = np.lexsort((np.arange(cell.size), male, cell))
-    key = cell[sorted_] * 2 + male[sorted_]
+    """Return each candidate's turn: 0 for the first of each stratum and sex, 1 for the second, and so on."""
+    order = np.lexsort((np.arange(cell.size), male, cell))
+    key = cell[order] * 2 + male[order]
     starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
-    turn = np.arange(key.size) - np.repeat(starts, np.diff(np.r_[starts, key.size]))
-    return sorted_[np.argsort(turn, kind="stable")]
+    turn = np.empty(cell.size, dtype=int)
+    turn[order] = np.arange(key.size) - np.repeat(starts, np.diff(np.r_[starts, key.size]))
+    return turn
