@@ -1,4 +1,4 @@
-"""The real main job, small: every notebook by papermill on two simulated people, then the book."""
+"""The real main job, small: every notebook by papermill on two simulated people and the twin, then the book."""
 
 import hashlib
 import json
@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from thalutils import tables
+from thalutils import reported, tables
 from thalutils.files import project_root
+from thalutils.result_schemas import RESULT_SCHEMAS
 
 pytestmark = pytest.mark.slow
-COHORT = "phantom-mini"
+COHORT, TWIN = "phantom-mini", "twin"
 
 
 def thalutils(*arguments: str) -> subprocess.CompletedProcess:
@@ -26,6 +27,13 @@ def results() -> Path:
     done = thalutils("run", COHORT)
     assert done.returncode == 0, done.stdout + done.stderr
     return project_root() / "build" / "results" / COHORT
+
+
+@pytest.fixture(scope="module")
+def twin() -> Path:
+    done = thalutils("run", TWIN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project_root() / "build" / "results" / TWIN
 
 
 def test_every_table_keeps_the_contract(results):
@@ -90,12 +98,30 @@ def test_the_dataset_is_valid_bids(results):
     assert not errors, errors[:5]
 
 
-def test_book_builds_whole_and_needs_no_network(results):
-    done = thalutils("book", COHORT)
+def test_the_twin_fills_every_table_of_the_statistics(twin):
+    for name in RESULT_SCHEMAS:
+        assert len(tables.read(twin / f"{name}.tsv")), name
+    pairs = tables.read(twin / "associations.tsv").query("analysis == 'all'")
+    n = reported.values()["cross_sectional"]["n"]
+    assert pairs.groupby("outcome")["n"].unique().map(list).to_dict() == {name: [n[name]] for name in n}
+
+
+def test_the_scorecard_judges_every_reported_result(twin, results):
+    card = tables.read(twin / "scorecard.tsv")
+    assert len(card) == len(reported.flat())
+    assert (card["verdict"] == "agrees").mean() > 0.6
+    assert set(card["basis"]) == {"calibrated", "emergent"}
+    small = tables.read(results / "scorecard.tsv")
+    assert set(small["basis"]) == {"images"}
+    assert (small["verdict"] == "cannot be told").mean() > 0.9  # two people decide next to nothing
+
+
+def test_book_builds_whole_and_needs_no_network(results, twin):
+    done = thalutils("book", COHORT, TWIN)
     assert done.returncode == 0, done.stdout + done.stderr
-    site = project_root() / "build" / f"html-{COHORT}"
+    site = project_root() / "build" / f"html-{COHORT}-{TWIN}"
     pages = [site / "index.html", *site.glob("notebooks/*.html"), *site.glob("book/*.html")]
-    assert len(pages) > 15
+    assert len(pages) > 40
     remote = re.compile(
         r"<(?:script|img|iframe|source)[^>]*src=[\"']https?:|<link[^>]*rel=[\"']stylesheet[\"'][^>]*href=[\"']https?:"
     )

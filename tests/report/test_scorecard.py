@@ -124,3 +124,37 @@ def test_page_shows_counts_claims_and_a_forest_of_what_there_is():
     assert "none of the paper" in scorecard_pages.forest(card, "Voxel agreement").data
     found = scorecard_pages.numbers(card, claims.claims({}))
     assert found["scorecard.n"] == sum(found[f"scorecard.{word}"] for word in ("agrees", "differs", "cannot"))
+
+
+def registration(winner: str, n: int = 14) -> pd.DataFrame:
+    """`n` people whose R1 was registered by two strategies, and one more whose R1 nobody could register."""
+    rows = []
+    for person in range(n + 1):
+        for strategy in ("sitk-mi", "ants-rigid"):
+            chosen = strategy == winner and person < n
+            rows.append((f"sub-{person:02d}", "ses-01", "R1", strategy, chosen))
+    columns = ["participant_id", "session_id", "image", "strategy", "selected"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_registrations_won_and_lost_are_counted():
+    card = card_of({"registration": registration("ants-rigid")})
+    won = card.loc[("populations", "n_r1_registrations_won_by_ants", "cross_sectional")]
+    lost = card.loc[("populations", "n_excluded_r1_registration", "cross_sectional")]
+    assert (won["recomputed"], won["verdict"]) == (14, AGREES)
+    assert (lost["recomputed"], lost["verdict"]) == (1, UNKNOWN)
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(6, UNKNOWN), (50, DIFFERS)])
+def test_a_median_of_edss_is_judged_by_enough_people_only(n, verdict):
+    row = {
+        "population": "reference",
+        "group": "all",
+        "variable": "edss",
+        "n": n,
+        "median": 5.0,
+        "q1": 4.0,
+        "q3": 6.0,
+    }
+    card = card_of({"population": pd.DataFrame([row])})
+    assert card.loc[("populations", "edss_median", "ground_truth"), "verdict"] == verdict

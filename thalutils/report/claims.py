@@ -16,6 +16,7 @@ HOLDS, FAILS, UNKNOWN = "holds", "fails", "cannot be told"
 ATLAS = ("FreeSurfer", "FIRST", "SAMSEG-T1", "Template")
 NETWORKS = ("DBSegment", "MindGlide-T1", "ThalNet-T1")
 DISEASE_SPECIFIC = ("MindGlide", "ThalNet")
+FEWEST_FOR_A_MEAN = 3  # the interval of a mean holds for few people too
 OUTCOMES = ("edss", "t25fw", "nhpt", "sdmt")
 Tables = Mapping[str, pd.DataFrame]
 Judged = tuple[str, str]
@@ -50,11 +51,11 @@ def _medians(tables: Tables, measure: str) -> pd.Series:
     return mine.set_index("method")["median"]
 
 
-def _agreement(tables: Tables) -> pd.DataFrame:
+def _agreement(tables: Tables, fewest: int = FEWEST) -> pd.DataFrame:
     frame = tables.get("volume_agreement")
     if frame is None:
         return pd.DataFrame()
-    mine = frame[(frame["reference"] == "manual") & (frame["n"] >= FEWEST)]
+    mine = frame[(frame["reference"] == "manual") & (frame["n"] >= fewest)]
     return mine.set_index("method")
 
 
@@ -74,7 +75,9 @@ def _few(tables: Tables, table: str) -> Judged:
     frame = tables.get(table)
     if frame is None or frame.empty:
         return _absent(f"table {table}")
-    return UNKNOWN, f"Fewer than {FEWEST} people have a manual mask, or the tools did not run."
+    if table in ("overlap_summary", "volume_agreement"):
+        return UNKNOWN, f"Fewer than {FEWEST} people have a manual mask, or the tools did not run."
+    return UNKNOWN, "Too few people for any model, or the tools did not run."
 
 
 def _best_overlap(tables: Tables) -> Judged:
@@ -97,11 +100,13 @@ def _atlas_over_segments(tables: Tables) -> Judged:
 
 
 def _atlas_too_large(tables: Tables) -> Judged:
-    found = _agreement(tables)
+    found = _agreement(tables, FEWEST_FOR_A_MEAN)
     atlas = _present(found.index, ATLAS)
     if not atlas:
         return _few(tables, "volume_agreement")
-    return _judged(bool((found.loc[atlas, "bias_low"] > 0).all()), f"Bias in mL: {_values(found.loc[atlas, 'bias'])}.")  # fmt: skip
+    people = ", ".join(f"{name} {found.loc[name, 'n']:.0f}" for name in atlas)
+    evidence = f"Bias in mL: {_values(found.loc[atlas, 'bias'])}; people: {people}."
+    return _judged(bool((found.loc[atlas, "bias_low"] > 0).all()), evidence)
 
 
 def _best(column: str) -> Callable[[Tables], Judged]:

@@ -196,7 +196,10 @@ def _population(row: pd.Series, tables: Tables) -> Estimate:
     if statistic == "sd":
         return _sd(found["sd"], found["n"])
     value = found[statistic]
-    return Estimate(value, agrees=bool(abs(value - row["reported"]) <= STEP_OF_EDSS), note="Within one step of EDSS.")  # fmt: skip
+    if found["n"] < FEWEST:
+        return Estimate(value, n=found["n"])
+    near = bool(abs(value - row["reported"]) <= STEP_OF_EDSS)
+    return Estimate(value, agrees=near, note="Within one step of EDSS." if near else None)
 
 
 def _head_count(what: str, population: str, tables: Tables, row: pd.Series) -> Estimate:
@@ -221,10 +224,10 @@ def _design(row: pd.Series, tables: Tables) -> Estimate:
     registration = tables.get("registration")
     if registration is None:
         return NOTHING
-    r1 = registration[registration["image"] == "R1map"]
+    r1 = registration[registration["image"] == "R1"]
     if quantity == "n_r1_registrations_won_by_ants":
         return _count(
-            (r1["selected"] & r1["strategy"].str.startswith("ANTs")).sum(),
+            (r1["selected"] & r1["strategy"].str.startswith("ants")).sum(),
             row,
             "Of another number of people.",
         )
