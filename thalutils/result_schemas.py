@@ -244,9 +244,11 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             **_interval("excess_percent", "Patients' mean change minus controls'", "%"),
             "sd_percent": number("Standard deviation of patients' change", "%", 0),
             "n_per_arm": number("People per arm; n/a where patients lose no more than controls", "count", 0),
-            "n_per_arm_low": number("Lower end of its 95 % bootstrap interval", "count", 0),
-            "n_per_arm_high": number("Upper end of it; n/a where it has none", "count", 0),
-            "unbounded_share": fraction("Share of bootstrap samples in which no trial would be large enough"),
+            "n_per_arm_low": number("Size at the lower end of the excess", "count", 0),
+            "n_per_arm_high": number(
+                "Size at the upper end of the excess; n/a where that reaches 0", "count", 0
+            ),
+            "unbounded_share": fraction("Share of bootstrap samples whose excess is 0 or more"),
             **_NOTE,
         },
         ["method", "slowing_percent", "power"],

@@ -110,7 +110,7 @@ def test_the_constants_are_those_of_the_model():
     model = twin_calibration.calibrate("nothing")
     constants = text(twin_pages.parameters(model))
     assert f"Centre of the true volume {model.volume.centre_ml:.3f} mL calibrated" in constants
-    assert "Error of the rater 1.280 mL assumed" in constants
+    assert "Error of the rater 1.240 mL assumed" in constants
     methods = text(twin_pages.measurements(model))
     gains = " ".join(f"{how.gain:.3f}" for how in model.masks.sizes.values())
     assert f"Gain 1 {gains}" in methods

@@ -4,7 +4,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import NormalIndPower
 
-from thalutils.stats.trial import per_arm, resampled_moments, trial_size
+from thalutils.stats.resampling import resampled_counts
+from thalutils.stats.trial import excess_interval, per_arm, resampled_moments, trial_size
 
 
 def exactly(n, mean, sd, seed=0):
@@ -77,12 +78,56 @@ def test_the_interval_is_that_of_large_samples():
     error = np.sqrt(sd**2 / n_ill + 1.5**2 / n_well)
     assert row["excess_percent_low"] == pytest.approx(excess - 1.96 * error, abs=0.06 * error * 1.96)
     assert row["excess_percent_high"] == pytest.approx(excess + 1.96 * error, abs=0.06 * error * 1.96)
-    # n goes with (sd / excess)^2; to first order its logarithm has this standard error
-    log_error = np.sqrt((2 * error / excess) ** 2 + 4 / (2 * n_ill))
-    width = np.log(row["n_per_arm_high"] / row["n_per_arm_low"])
-    assert width == pytest.approx(2 * 1.96 * log_error, rel=0.1)
+    for end in ("low", "high"):
+        assert row[f"n_per_arm_{end}"] == np.ceil(per_arm(row[f"excess_percent_{end}"], sd, 0.5, 0.8))
     assert row["unbounded_share"] == 0
     assert row["n_per_arm_low"] < row["n_per_arm"] < row["n_per_arm_high"]
+
+
+def test_the_interval_is_the_excess_and_the_distance_that_95_of_100_resamples_keep_to():
+    rng = np.random.default_rng(8)
+    ill, well = rng.normal(-1, 2, size=(12, 1)), rng.normal(0, 1, size=(4, 1))
+    is_patient = np.arange(16) % 4 > 0
+    times = resampled_counts(is_patient, 100, seed=9)
+
+    def moments(a, b):
+        return np.mean(a) - np.mean(b), np.sqrt(np.var(a, ddof=1) / len(a) + np.var(b, ddof=1) / len(b))
+
+    excess, error = moments(ill, well)
+    distances = []
+    for drawn in times.astype(int):
+        found, its_error = moments(
+            np.repeat(ill, drawn[is_patient], axis=0), np.repeat(well, drawn[~is_patient], axis=0)
+        )
+        distances.append(abs(found - excess) / its_error)
+    reach = sorted(distances)[94] * error
+    _, low, high, _ = excess_interval(ill, well, times, is_patient)
+    assert [low[0], high[0]] == pytest.approx([excess - reach, excess + reach])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_resample_without_any_spread_counts_as_the_farthest():
+    ill, well = np.array([[-1.0], [-2.0], [-3.0]]), np.array([[0.0], [0.1], [0.2]])
+    is_patient = np.arange(6) < 3
+    alike, usual = [3, 0, 0, 0, 3, 0], [1, 1, 1, 1, 1, 1]
+    for n_alike, bounded in ((1, True), (2, False)):
+        times = np.array([alike] * n_alike + [usual] * (20 - n_alike), dtype=float)
+        excess, low, high, _ = excess_interval(ill, well, times, is_patient)
+        assert (np.isfinite(low[0]) and np.isfinite(high[0])) == bounded
+        assert low[0] <= excess[0] <= high[0]
+
+
+def test_few_controls_widen_the_interval_beyond_its_percentiles():
+    """Seven controls of one distribution: percentiles would hold the truth in fewer than 90 studies of 100."""
+    rng = np.random.default_rng(12)
+    studies = 400
+    ill, well = rng.normal(-1, 1.5, size=(60, studies)), rng.normal(0, 1.5, size=(7, studies))
+    is_patient = np.arange(67) < 60
+    times = resampled_counts(is_patient, 500, seed=3)
+    _, low, high, drawn = excess_interval(ill, well, times, is_patient)
+    percentiles = np.quantile(drawn, [0.025, 0.975], axis=0)
+    assert 0.93 < np.mean((low < -1) & (high > -1)) < 0.98
+    assert np.mean((percentiles[0] < -1) & (percentiles[1] > -1)) < 0.91
 
 
 @pytest.mark.parametrize("excess", [-0.2, 0.2])
@@ -92,6 +137,7 @@ def test_a_weak_excess_leaves_the_interval_open(excess):
     [row] = size(frame, resamples=2000)
     error = np.sqrt(4 / n_ill + 4 / n_well)
     assert row["unbounded_share"] == pytest.approx(stats.norm.cdf(excess / error), abs=0.04)
+    assert row["excess_percent_high"] > 0
     assert np.isnan(row["n_per_arm_high"])
     assert row["n_per_arm_low"] > 0
     assert np.isnan(row["n_per_arm"]) == (excess > 0)

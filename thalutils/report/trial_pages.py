@@ -41,7 +41,7 @@ def sizes(table: pd.DataFrame) -> HTML:
         return note(NO_SIZES)
     caption = (
         "People in each arm of a trial as long as the follow-up, to see a treatment that prevents a part of patients' "
-        "loss beyond controls', at a two-sided level of 5 % (not in the paper). Lines are 95 % bootstrap intervals; "
+        "loss beyond controls', at a two-sided level of 5 % (not in the paper). Lines are 95 % bootstrap-t intervals; "
         "an arrow has no upper end."
     )
     methods = ", ".join(in_order(table["method"]))
@@ -66,8 +66,9 @@ def sizes_table(table: pd.DataFrame) -> HTML:
     found["note"] = found["note"].where(found["excess_percent"].isna(), None)
     shown = found[SIZE_COLUMNS].dropna(axis=1, how="all").reset_index(drop=True)
     caption = (
-        "People per arm with the 95 % bootstrap interval, and the share of bootstrap samples without an excess of loss, in "
-        f"which no trial is large enough ({WITHOUT_END}; not in the paper)."
+        "People per arm with the 95 % bootstrap-t interval, and the share of bootstrap samples without an excess of loss, "
+        f"in which no trial is large enough ({WITHOUT_END}; not in the paper). With few controls that share is too "
+        "near 0 or 100 %; the interval allows for it."
     )
     units = {"slowing": "%", "unbounded": "%"}
     return tables.show(
@@ -87,7 +88,7 @@ def excess_table(table: pd.DataFrame) -> HTML:
                "sd_percent": "sd of patients"}  # fmt: skip
     shown = shown[list(columns)].rename(columns=columns).reset_index(drop=True)
     caption = (
-        f"Patients' ({', '.join(PATIENTS)}) mean change minus controls' ({', '.join(CONTROLS)}), with its 95 % bootstrap "
+        f"Patients' ({', '.join(PATIENTS)}) mean change minus controls' ({', '.join(CONTROLS)}), with its 95 % bootstrap-t "
         "interval, and the standard deviation of patients' change (not in the paper). Negative: patients lose more."
     )
     units = {"excess": "%", "sd of patients": "%"}

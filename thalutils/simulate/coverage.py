@@ -38,7 +38,7 @@ STATISTICS = {
     "loa_upper": "Upper limit of agreement, likewise",
     "ba_slope": "Slope of the difference on the mean of both",
     "brain_r": "Pearson correlation with brain volume change, Fisher's z",
-    "excess": "Patients' mean change minus controls', percentile bootstrap",
+    "excess": "Patients' mean change minus controls', symmetric bootstrap-t",
     "edss_beta": "EDSS on volume, HC3",
     "sdmt_beta": "SDMT on volume, ordinary standard errors",
     "delta_edss_beta": "Change of EDSS on change of volume, HC3",
@@ -152,9 +152,8 @@ def excess(ill: np.ndarray, well: np.ndarray, resamples: int) -> Interval:
     """Return patients' mean change minus controls' in each study; changes of shape (studies, people)."""
     patient = np.arange(ill.shape[1] + well.shape[1]) < ill.shape[1]
     times = resampled_counts(patient, resamples, trial.SEED)
-    drawn = times[:, patient] @ ill.T / ill.shape[1] - times[:, ~patient] @ well.T / well.shape[1]
-    low, high = np.quantile(drawn, [trial.TAIL, 1 - trial.TAIL], axis=0, method="inverted_cdf")
-    return ill.mean(axis=1) - well.mean(axis=1), low, high
+    found = trial.excess_interval(ill.T, well.T, times, patient)
+    return found[:3]
 
 
 def intervals(

@@ -22,6 +22,8 @@ from thalutils.stats.description import people
 REFERENCES = ("manual", "truth")
 # Below this the intervals, that of the concordance above all, do not keep what they promise.
 FEW = 10
+# Lin's variance is asymptotic: with three people its interval can be next to nothing.
+FEWEST_FOR_CCC = 5
 VISIT = ["participant_id", "session_id"]
 # Why a number can be missing although both series vary.
 GAPS = {
@@ -156,6 +158,9 @@ def _doubts(found: dict[str, Any], difference: np.ndarray) -> dict[str, Any]:
         notes.append("The difference is the same for everyone: no interval.")
     else:
         notes += [why for name, why in GAPS.items() if np.isnan(found[name])]
+        if found["n"] < FEWEST_FOR_CCC:
+            changed = {"ccc_low": np.nan, "ccc_high": np.nan}
+            notes.append("Lin's interval of the concordance is for larger samples.")
     if found["n"] < FEW:
         notes.append(f"{people(found['n'])}: the intervals are rough.")
     return changed | {"note": " ".join(notes) or None}
