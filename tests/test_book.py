@@ -1,7 +1,7 @@
 """Which pages a book has of which cohort, in which order, and with whose numbers."""
 
-import re
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
