@@ -9,7 +9,7 @@ for _variable in (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
-    "ITK_GLOBAL_DEFAULT_NUMBER_OF_ITK_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 ):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("ANTS_RANDOM_SEED", "1")

@@ -28,3 +28,16 @@ def test_average_with_the_mirror_moves_an_off_centre_blob_to_the_middle():
     pair = [nib.Nifti1Image(one, affine) for one in (left, right)]
     assert np.isclose(centre_mm(template._mirror_average(*pair))[0], -4.5)
     assert np.isclose(centre_mm(template._mirror_average(*reversed(pair)))[0], 4.5)
+
+
+def test_ants_registers_the_same_pair_to_the_same_bits_twice():
+    """ITK reads how many threads to use from a variable; under another name it took all, and sums differed."""
+    import ants
+
+    head = ants.from_numpy(template._template()[0].get_fdata(dtype=np.float32)[::4, ::4, ::4].copy())
+    moved = ants.from_numpy(np.roll(head.numpy(), 2, axis=0) ** 1.1)
+    found = []
+    for _ in range(2):
+        warp = ants.registration(head, moved, "Affine", random_seed=1, aff_random_sampling_rate=0.5)
+        found.append(np.array(ants.read_transform(warp["fwdtransforms"][0]).parameters))
+    assert np.array_equal(*found)
