@@ -79,7 +79,7 @@ def show(
     return privacy.checked(
         f'<div class="thal-table"><div class="thal-scroll" role="region" tabindex="0" '
         f'aria-label="{escape(title)}" style="overflow-x:auto">'
-        f"<table><caption>{escape(title)}</caption>"
+        f"<table><caption><span>{escape(title)}</span></caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{link}</div>",
         "This table",
     )
