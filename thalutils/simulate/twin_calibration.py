@@ -33,6 +33,7 @@ STUDIES, SEED = 100, 20260101
 ROUNDS = 16
 STEP = 0.6  # what depends on each other moves by a part of what it lacks
 MEASURED = ("FIRST", "DBSegment", "MindGlide-T1")  # the methods whose regressions are reported in figures
+ERRORS_USED = ("sdmt", "disease_duration")  # standard errors of the others are rounded too coarsely
 ANCHORS = {"FreeSurfer": "FreeSurfer", "FIRST": "FIRST", "DBSegment": "DBSegment", CORE: "MindGlide-T1"}
 SDMT_RESIDUAL_SD = 10.6  # assumed: the paper gives no spread of SDMT
 NHPT_SLOPE = -0.015  # of log seconds per mL; not reported
@@ -100,10 +101,9 @@ def conditional_variances() -> dict[str, float]:
     between methods are inverse ratios of these SDs whatever the outcome; SDMT sets the scale.
     """
     found = reported.values()["cross_sectional"]
-    outcomes = ("sdmt", "disease_duration")  # the others are rounded too coarsely
     first = SDMT_RESIDUAL_SD / (np.sqrt(found["n"]["sdmt"]) * found["sdmt"]["FIRST"][1])
     return {
-        method: first**2 * np.prod([found[name]["FIRST"][1] / found[name][method][1] for name in outcomes])
+        method: first**2 * np.prod([found[name]["FIRST"][1] / found[name][method][1] for name in ERRORS_USED])
         for method in MEASURED
     }
 

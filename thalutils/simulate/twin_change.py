@@ -24,6 +24,7 @@ SHARED_CHANGE = {CORE: 0.7, "FIRST": 0.6, "FreeSurfer": 0.5, "DBSegment": 0.3}
 CHANGE_SPREAD = {"FreeSurfer": 1.9}  # %, where the paper reports none
 CHANGE_MEAN = {"FreeSurfer": -0.6}
 BRAIN_CORRELATION = {"FreeSurfer": 0.45, "FIRST": 0.48}  # not reported as figures
+# Chosen among a few values by the reported spreads of change of MindGlide's masks.
 PART_CHANGE_SPREAD = 0.2  # of a part's logarithm, between visits
 TRUE_CHANGE = {"mean": -0.5, "spread": 0.6, "brain": 0.6}  # %, and its correlation with PBVC
 # Who carries the tie of EDSS and volume, and how it is distributed, by switch.

@@ -13,7 +13,7 @@ TRIAL_SPREAD = {"t25fw": 0.05, "nhpt": 0.04}  # of the logarithm, between two tr
 # "negligible" in the paper; SDMT improves a little with practice.
 CHANGES = {"t25fw": (0.02, 0.45), "nhpt": (0.0, 1.6), "sdmt": (1.2, 5.5)}
 PROGRESSIVE_WALK_S = 0.35  # "somewhat larger increases in PMS"
-EDSS_CHANGE_SPREAD = 0.5
+EDSS_CHANGE_SPREAD = 0.5  # chosen by the reported standard errors of the yearly slopes
 EDSS_PER_PERCENT = -0.05  # points per % of true thalamic change
 NMOSD_EDSS_CHANGE = 0.12  # "a small increase in NMOSD"
 STEROIDS_SHARE = 0.15

@@ -7,14 +7,21 @@ import pandas as pd
 
 from thalutils import reported
 from thalutils.schemas import SCHEMAS
-from thalutils.simulate.twin_calibration import ASSUMED_CHANGE, MEASURED, TIED_TO, calibrate, slope_given
+from thalutils.simulate.twin_calibration import (
+    ASSUMED_CHANGE,
+    ERRORS_USED,
+    MEASURED,
+    TIED_TO,
+    calibrate,
+    slope_given,
+)
 from thalutils.simulate.twin_change import SWITCHES
 from thalutils.simulate.twin_masks import FAMILY, METHODS, TOOLS
 from thalutils.simulate.twin_people import PROGRESSIVE, RELAPSING
 from thalutils.simulate.twin_study import Studies, draw
 
 LARGE, LARGE_SEED = 200, 20260202
-KEYS = ["section", "quantity", "method", "outcome"]
+ANCHORED = (*TOOLS, "MindGlide-T1")
 Key = tuple[str, str, str | None, str | None]
 
 
@@ -46,18 +53,47 @@ def basis(key: Key, switch: str) -> str:
     Slope, ICC and bias of a method determine its concordance, the spread of its differences and its
     proportional bias, so that where the first are used, the others are not recovered but implied.
     """
-    section, quantity, method, _ = key
+    section, quantity, method, outcome = key
     bound = {
         "populations": _population_bound(quantity, method),
-        "voxel_agreement": (quantity.startswith("sensitivity_") and (quantity.endswith("median") or method in (*TOOLS, "MindGlide-T1")))
-        or (quantity == "precision_median" and method in FAMILY),
-        "volume_agreement": method in (*TOOLS, "MindGlide-T1") or (method, quantity) == ("MindGlide-R1", "bias_mean"),
-        "cross_sectional": quantity in ("beta", "n") and (method in MEASURED or method is None),
-        "volume_change": method in (*TOOLS, "MindGlide-T1") or (quantity == "change_mean" and method in FAMILY and method not in ASSUMED_CHANGE),
+        "voxel_agreement": _voxel_bound(quantity, method),
+        "volume_agreement": method in ANCHORED or (method, quantity) == ("MindGlide-R1", "bias_mean"),
+        "cross_sectional": _cross_sectional_bound(quantity, method, outcome),
+        "volume_change": _change_bound(quantity, method),
         "brain_volume_change": quantity in ("pbvc_mean", "pbvc_sd", "pearson_r", "pearson_r_range"),
-        "longitudinal": quantity == "n" or (quantity == "beta" and switch != "nothing" and method in TIED_TO.values()),
-    }  # fmt: skip
+        "longitudinal": _longitudinal_bound(quantity, method, switch),
+    }
     return "calibrated" if bound[section] else "emergent"
+
+
+def _voxel_bound(quantity: str, method: str | None) -> bool:
+    """Tell what of the overlaps is set: sensitivity, and for MindGlide both medians and so their Dice."""
+    if quantity.startswith("sensitivity_"):
+        return quantity.endswith("median") or method in ANCHORED
+    return method in FAMILY and quantity in ("precision_median", "dice_median")
+
+
+def _cross_sectional_bound(quantity: str, method: str | None, outcome: str | None) -> bool:
+    """Tell what of the slopes is set; the errors of two outcomes gave the conditional variances."""
+    if quantity == "n":
+        return True
+    if method not in MEASURED:
+        return False
+    return quantity == "beta" or (quantity in ("se", "p") and outcome in ERRORS_USED)
+
+
+def _change_bound(quantity: str, method: str | None) -> bool:
+    """Tell what of the changes is set; the spread of MindGlide's parts was chosen by the spreads of its masks."""
+    if quantity not in ("change_mean", "change_sd"):
+        return False
+    return method in ANCHORED or (method in FAMILY and method not in ASSUMED_CHANGE)
+
+
+def _longitudinal_bound(quantity: str, method: str | None, switch: str) -> bool:
+    """Tell what of the yearly slopes is set; the spread of EDSS change was chosen by their standard errors."""
+    if quantity in ("n", "se"):
+        return True
+    return quantity in ("beta", "p") and switch != "nothing" and method in TIED_TO.values()
 
 
 def _population_bound(quantity: str, population: str | None) -> bool:
