@@ -311,7 +311,9 @@ def _outcomes(model: TwinModel, seen: Studies) -> OutcomeModel:
         weights = np.array([known[method][1] for method in methods]) ** -2.0
         wanted = np.array([known[method][0] for method in methods])
         best = (weights * per_unit) @ wanted / ((weights * per_unit) @ per_unit)
-        slopes[name] = old.slopes[name] + (best - true) * (old.edss_sd / 1.45 if name == "edss" else 1.0)
+        slopes[name] = old.slopes[name] + (best - true) * (
+            old.edss_sd / np.nanstd(value) if name == "edss" else 1.0
+        )
     return OutcomeModel(slopes, *_latent_edss(model, seen))
 
 
@@ -354,13 +356,7 @@ def _change(model: TwinModel, seen: Studies) -> ChangeModel:
         delta = seen.sizes_later[method] - seen.sizes[method]
         slope = slope_given(seen.people, change, delta, patients, more)
         wanted = reported.values()["longitudinal"]["edss"][method][0]
-        # The slope moves with the tie by its share of the change's spread.
-        per_tie = _per_tie(seen, change, delta, method, patients)
+        per_tie = twin_change.TIED_EDSS / delta[patients].std()  # to first order
         ties[name] = float(np.clip(ties[name] + (wanted - slope) / per_tie, 0.0, 0.85))
     ties["FreeSurfer"] = ties["FIRST"]
     return ChangeModel(means, spreads, brain, ties, old.part_growth)
-
-
-def _per_tie(seen: Studies, change: np.ndarray, delta: np.ndarray, method: str, who: np.ndarray) -> float:
-    """Return by how much the slope of EDSS change rises per unit of a method's tie, to first order."""
-    return twin_change.TIED_EDSS / delta[who].std()
