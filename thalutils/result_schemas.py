@@ -213,7 +213,8 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             **_interval("beta_std", "Standardised slope, adjusted for diagnosis as well"),
             **_interval("partial_r2", "Partial R2 of the volume"),
             **_interval(
-                "difference_std", "Absolute standardised slope minus that of the method it is held against"
+                "difference_std",
+                "Standardised slope minus that of the method it is held against, along the latter's direction",
             ),
             "against": text("That method"),
             **_NOTE,
@@ -326,6 +327,9 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "place": text("Where the paper makes it"),
             "verdict": text("holds, fails or cannot be told"),
             "evidence": text("The numbers that decide it"),
+            "basis": text(
+                "What they rest on: calibrated (built into the simulated cohort), emergent, images or data"
+            ),
         },
         ["claim"],
     ),

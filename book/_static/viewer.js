@@ -68,7 +68,8 @@
       const at = Array.from(mm).slice(0, 3).map((v) => v.toFixed(0)).join(", ");
       const inside = data.masks.filter((_, i) => values[i + 1]?.value > 0.5).map((m) => m.name);
       const value = Number(values[0].value.toPrecision(3));
-      readout.textContent = `(${at}) mm: ${value}; in ${inside.join(", ") || "no mask"}`;
+      const where = data.masks.length ? `; in ${inside.join(", ") || "no mask"}` : "";
+      readout.textContent = `(${at}) mm: ${value}${where}`;
     };
     canvas.addEventListener("keydown", (event) => {
       const move = MOVES[event.key];

@@ -43,7 +43,7 @@ def card_of(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def claim(found: dict[str, pd.DataFrame], words: str) -> str:
-    judged = claims.claims(found)
+    judged = claims.claims(found, "data")
     return judged.loc[judged["claim"].str.contains(words), "verdict"].item()
 
 
@@ -99,8 +99,36 @@ def test_claims_that_the_papers_tables_contradict_fail():
     assert claim(found, "Networks make smaller masks") == claims.FAILS
     assert claim(found, "FreeSurfer underestimates small") == claims.FAILS
     assert claim(found, "Atlas-based tools overestimate") == claims.HOLDS
-    assert claim(found, "highest concordance") == claims.HOLDS
+    assert claim(found, "highest concordance") == claims.UNKNOWN  # its interval reaches into DBSegment's
     assert claim(found, "shrinks the differences") == claims.HOLDS
+
+
+def test_on_the_twin_nearly_every_claim_is_called_built_in():
+    found = claims.claims({}, "emergent").set_index("claim")["basis"]
+    assert set(found[list(claims.NOT_BUILT_IN)]) == {"emergent"}
+    assert set(found.drop(list(claims.NOT_BUILT_IN))) == {"calibrated"}
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "verdict"),
+    [(-0.5, 0.5, claims.HOLDS), (-0.5, 3.0, claims.UNKNOWN), (0.4, 0.5, claims.FAILS)],
+)
+def test_a_loss_holds_only_where_its_interval_lies_inside(mean, sd, verdict):
+    row = {
+        "group": "all",
+        "quantity": "volume_percent",
+        "method": "MindGlide-T1",
+        "n": 100,
+        "mean": mean,
+        "sd": sd,
+    }
+    assert claim({"change_summary": pd.DataFrame([row])}, "MindGlide finds a yearly loss") == verdict
+
+
+def test_a_rank_holds_only_where_intervals_lie_apart():
+    far = {"ccc": 0.9, "ccc_low": 0.86, "ccc_high": 0.93}
+    found = {"volume_agreement": volume_agreement(**{"MindGlide-T1": far})}
+    assert claim(found, "highest concordance") == claims.HOLDS
 
 
 def test_a_claim_holds_when_the_tables_say_so():
@@ -111,7 +139,7 @@ def test_a_claim_holds_when_the_tables_say_so():
 
 
 def test_without_tables_no_claim_is_judged():
-    judged = claims.claims({})
+    judged = claims.claims({}, "data")
     assert set(judged["verdict"]) == {claims.UNKNOWN}
     tables.check("claims", judged)
 
@@ -122,7 +150,7 @@ def test_page_shows_counts_claims_and_a_forest_of_what_there_is():
     html = scorecard_pages.forest(card, "Volumetric agreement").data
     assert "FreeSurfer 5.65 beside 5.65" in html
     assert "none of the paper" in scorecard_pages.forest(card, "Voxel agreement").data
-    found = scorecard_pages.numbers(card, claims.claims({}))
+    found = scorecard_pages.numbers(card, claims.claims({}, "data"))
     assert found["scorecard.n"] == sum(found[f"scorecard.{word}"] for word in ("agrees", "differs", "cannot"))
 
 

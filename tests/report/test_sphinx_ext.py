@@ -62,6 +62,25 @@ def test_numbers_come_from_the_files(tmp_path):
     assert spans(page) == ["−1.23", "50", "3", "4.9", "&lt;0.001"]
 
 
+KNOWN = """
+```{{known}} {key}
+:otherwise: Nothing *here*.
+
+There {{number}}`bias:.1f` is.
+
+- a list
+```
+"""
+
+
+@pytest.mark.parametrize(("key", "there"), [("bias", True), ("maps.r1", False), ("missing", False)])
+def test_content_stands_only_where_its_number_is_known(tmp_path, key, there):
+    status, warnings, page = build(tmp_path, KNOWN.format(key=key))
+    assert (status, warnings) == (0, "")
+    assert ("<li>" in page and "−1.2" in page) == there
+    assert ("Nothing <em>here</em>." in page) != there
+
+
 @pytest.mark.parametrize(
     "role",
     [

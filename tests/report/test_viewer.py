@@ -135,11 +135,18 @@ def test_a_scan_with_gaps_has_a_finite_window():
     assert payload(viewer(scan, {"FIRST": cube(shape, affine)}, **WORDS).data)["window"] == [7, 8]
 
 
+def test_without_masks_the_whole_scan_is_shown_and_nothing_is_left_to_switch():
+    shape, affine = grid()
+    html = viewer(ramp(shape, affine), {}, **WORDS).data
+    data = payload(html)
+    assert data["masks"] == [] and "data-mask" not in html and "<label hidden>Opacity" in html
+    assert decoded(data["background"]).shape == shape
+    assert still(html).max() > 200
+
+
 def test_images_that_cannot_be_shown_are_named():
     shape, affine = grid()
     scan = ramp(shape, affine)
-    with pytest.raises(ImageError, match="no mask"):
-        viewer(scan, {}, **WORDS)
     four = nib.Nifti1Image(np.zeros((*shape, 2), np.uint8), affine)
     with pytest.raises(ImageError, match="'FIRST' has shape"):
         viewer(scan, {"FIRST": four}, **WORDS)

@@ -175,14 +175,23 @@ def test_the_reference_set_keeps_inside_the_reported_strata(studies):
         (("cross_sectional", "se", "FIRST", "edss"), "emergent"),
         (("cross_sectional", "rrms_beta", "DBSegment", "edss"), "emergent"),
         (("volume_change", "change_sd", "MindGlide-R1", None), "calibrated"),  # a constant was chosen by it
-        (("volume_change", "direction", "MOGAD", None), "emergent"),
+        (
+            ("volume_change", "direction", "MOGAD", None),
+            "calibrated",
+        ),  # the groups were given the reported order
         (("longitudinal", "se", "MindGlide-R1-FLAIR", "edss"), "calibrated"),
         (("longitudinal", "beta", "MindGlide-R1-FLAIR", "edss"), "emergent"),
         (
             ("voxel_agreement", "dice_median", "MindGlide-R1", None),
             "calibrated",
         ),  # precision and sensitivity are
-        (("voxel_agreement", "dice_median", "DBSegment", None), "emergent"),
+        (("voxel_agreement", "dice_median", "DBSegment", None), "calibrated"),  # sensitivity and size are
+        (("voxel_agreement", "dice_q1", "MindGlide-R1", None), "emergent"),
+        (("brain_volume_change", "pearson_p", "DBSegment", None), "calibrated"),
+        (("populations", "age_mean", "longitudinal", None), "calibrated"),
+        (("populations", "edss_median", "ground_truth", None), "emergent"),
+        (("populations", "n_excluded_r1_registration", None, None), "emergent"),
+        (("longitudinal", "robust_se_hc3", None, "edss"), "calibrated"),
     ],
 )
 def test_what_was_used_to_make_the_twin_is_called_calibrated(key, basis):

@@ -58,13 +58,13 @@ def test_a_method_with_few_people_does_not_take_them_from_the_others(baseline_fr
 
 def test_scale_of_a_method_does_not_matter_and_people_are_drawn_in_pairs(baseline_frame):
     frame = baseline_frame(methods=["FIRST"])
-    scaled = frame.assign(method="scaled", volume_ml=20 - 3 * frame["volume_ml"])
+    scaled = frame.assign(method="scaled", volume_ml=20 + 3 * frame["volume_ml"])
     # The same people, though their rows come in another order.
     table = compared(pd.concat([frame, scaled.sample(frac=1, random_state=0)], ignore_index=True))
     for outcome in ("edss", "sdmt"):
         row, other = the_row(table, outcome, "scaled"), the_row(table, outcome, "FIRST")
-        assert row["beta_std"] == pytest.approx(-other["beta_std"])
-        assert row["beta_std_low"] == pytest.approx(-other["beta_std_high"])
+        assert row["beta_std"] == pytest.approx(other["beta_std"])
+        assert row["beta_std_low"] == pytest.approx(other["beta_std_low"])
         for name in ("difference_std", "difference_std_low", "difference_std_high"):
             assert row[name] == pytest.approx(0, abs=1e-9)
         for name in ("partial_r2", "partial_r2_low", "partial_r2_high"):
@@ -107,8 +107,17 @@ def test_a_method_that_tells_nothing_loses_against_one_that_does(baseline_frame)
     assert row["against"] == "FIRST"
     assert row["difference_std_high"] < 0
     first = the_row(table, "sdmt", "FIRST")
-    assert row["difference_std"] == pytest.approx(abs(row["beta_std"]) - abs(first["beta_std"]))
+    along = np.sign(first["beta_std"])
+    assert row["difference_std"] == pytest.approx(along * (row["beta_std"] - first["beta_std"]))
     assert np.isnan(first["difference_std"])
+
+
+def test_a_slope_of_the_other_sign_is_weaker_by_the_sum_of_both(baseline_frame):
+    frame = baseline_frame(methods=["FIRST"], n=300)
+    turned = frame.assign(method="turned", volume_ml=20 - frame["volume_ml"])
+    row = the_row(compared(pd.concat([frame, turned], ignore_index=True)), "sdmt", "turned")
+    assert row["difference_std"] == pytest.approx(-2 * abs(row["beta_std"]))
+    assert row["difference_std_high"] < 0
 
 
 def test_what_methods_are_held_against_can_be_chosen(baseline_frame):

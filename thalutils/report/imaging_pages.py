@@ -17,6 +17,7 @@ from thalutils.stage import derivative, usable_scans
 
 RANGES = {"R1map": (0, 1.5), "PDmap": (50, 110), "MTsat": (0, 2.5), "R2starmap": (0, 50)}
 REVIEWED = 3
+WHOLE_HEAD_MM = 250.0
 
 
 def binary(path: Path) -> nib.Nifti1Image:
@@ -45,6 +46,22 @@ def scans(cohort: Cohort) -> HTML:
             caption = f"The scans of {session.key}, each in its own space, before anything is done to them."
             alt = f"Three planes of each of {', '.join(images)}: a head with its scalp, in grey."
             return figures.figure(fig, caption=caption, alt=alt, name="scans")
+    return note("No visit has a usable T1w scan: nothing can be shown.")
+
+
+@privacy.of_one_person("The view of a T1w")
+def scan_viewer(cohort: Cohort) -> HTML:
+    """Return the interactive view of one visit's T1w, with the references that the cohort has of it."""
+    for session in cohort.sessions():
+        usable = usable_scans(cohort, session)
+        if "T1w" in usable:
+            drawn = _references(cohort, session)
+            words = f" with {' and '.join(drawn)}" if drawn else ""
+            return viewer.viewer(
+                nib.load(usable["T1w"]), drawn, title=f"T1w of {session.key}", margin_mm=WHOLE_HEAD_MM,
+                alt=f"The head of {session.key} in three planes{words}.",
+                caption=f"The T1w{words}. Scroll through the planes; a large scan is thinned for the page.",
+            )  # fmt: skip
     return note("No visit has a usable T1w scan: nothing can be shown.")
 
 
@@ -172,11 +189,12 @@ def _segmented(cohort: Cohort) -> Session | None:
 def _masks(cohort: Cohort, session: Session) -> dict[str, nib.Nifti1Image]:
     """Return a visit's masks by single tools, and its references."""
     found = {name: path for name, path in made(cohort, session).items() if name.count("-") <= 1}
-    for name in ("manual", "truth"):
-        path = cohort.reference(name, session)
-        if path is not None:
-            found[name] = path
-    return {name: binary(path) for name, path in found.items()}
+    return {name: binary(path) for name, path in found.items()} | _references(cohort, session)
+
+
+def _references(cohort: Cohort, session: Session) -> dict[str, nib.Nifti1Image]:
+    paths = {name: cohort.reference(name, session) for name in ("manual", "truth")}
+    return {name: binary(path) for name, path in paths.items() if path is not None}
 
 
 def _t1w(cohort: Cohort, session: Session) -> nib.Nifti1Image:

@@ -74,6 +74,8 @@ def scorecard(tables: Tables, basis: Callable[[pd.Series], str]) -> pd.DataFrame
     for _, row in reported.flat().iterrows():
         found = _estimate(row, tables)
         verdict, note = _verdict(row, found)
+        if isinstance(row["text"], str):
+            note = f"The paper: {row['text']}. {note or ''}".strip()
         rows.append(
             {
                 "section": row["section"], "quantity": row["quantity"], "method": _text(row["method"]),
@@ -92,11 +94,18 @@ def basis_of(cohort: Cohort) -> Callable[[pd.Series], str]:
 
     def basis(row: pd.Series) -> str:
         if twin is None:
-            return "images" if cohort.kind == "scans" else "data"
+            return claim_basis(cohort)
         key = (row["section"], row["quantity"], _text(row["method"]), _text(row["outcome"]))
         return twin_summary.basis(key, twin.switch)
 
     return basis
+
+
+def claim_basis(cohort: Cohort) -> str:
+    """Return what a cohort's claims rest on; on the twin, those that its model does not decide beforehand."""
+    if cohort.settings.twin is not None:
+        return "emergent"
+    return "images" if cohort.kind == "scans" else "data"
 
 
 def counts(card: pd.DataFrame) -> pd.DataFrame:
@@ -272,8 +281,9 @@ def _volumes(row: pd.Series, tables: Tables) -> Estimate:
         mine = frame[frame["method"].str.startswith("MindGlide") & (frame["reference"] == "manual")]
         if mine.empty:
             return NOTHING
-        slopes = mine["slope"]
-        return Estimate(slopes.mean(), slopes.min(), slopes.max(), mine["n"].min())
+        return Estimate(
+            mine["slope"].mean(), mine["slope_low"].mean(), mine["slope_high"].mean(), mine["n"].min()
+        )
     found = _pick(tables, "volume_agreement", method=row["method"], reference="manual")
     if found is None:
         return NOTHING

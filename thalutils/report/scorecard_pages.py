@@ -21,6 +21,11 @@ from thalutils.result_schemas import RESULT_SCHEMAS
 READ = ("overlap", "brain_change", "registration", *RESULT_SCHEMAS)
 # The forest's panels: (section, quantity, outcome) and what they show, by figure.
 FORESTS: Mapping[str, Mapping[tuple[str, str, str | None], str]] = {
+    "Populations": {
+        ("populations", "age_mean", None): "Mean age (years)",
+        ("populations", "disease_duration_years_mean", None): "Mean disease duration (years)",
+        ("populations", "edss_median", None): "Median EDSS",
+    },
     "Voxel agreement": {
         ("voxel_agreement", "dice_median", None): "Median Dice",
         ("voxel_agreement", "precision_median", None): "Median precision",
@@ -70,7 +75,9 @@ def numbers(card: pd.DataFrame, judged: pd.DataFrame) -> dict[str, int]:
         found[f"scorecard.{word}"] = len(mine)
         found[f"scorecard.{word}_emergent"] = int((mine["basis"] != "calibrated").sum())
     for verdict in ("holds", "fails", "cannot"):
-        found[f"scorecard.claims_{verdict}"] = int(judged["verdict"].str.startswith(verdict).sum())
+        mine = judged[judged["verdict"].str.startswith(verdict)]
+        found[f"scorecard.claims_{verdict}"] = len(mine)
+        found[f"scorecard.claims_{verdict}_emergent"] = int((mine["basis"] != "calibrated").sum())
     return found
 
 
@@ -97,7 +104,7 @@ def forest(card: pd.DataFrame, section: str) -> HTML:
     panels = {key: title for key, title in FORESTS[section].items() if len(_shown(card, key))}
     if not panels:
         return note(f"{section}: this cohort has none of the paper's methods, so there is nothing to set side by side.")  # fmt: skip
-    caption = f"{section}: what the paper reports (open diamond, with its interval where one is printed) and what this cohort gives (dot and 95 % interval, in the colour of the verdict)."
+    caption = f"{section}: what the paper reports (open diamond, with its interval where one is printed) and what this cohort gives (dot and 95 % interval, in the colour of the verdict; the dot is hollow where the number is calibrated)."
     alt = "; ".join(f"{title}: {_words(_shown(card, key))}" for key, title in panels.items())
     return figures.figure(draw_forest(card, panels), caption=caption, alt=alt, name=f"scorecard-{section}")
 
@@ -124,7 +131,13 @@ def _panel(ax: Axes, mine: pd.DataFrame) -> None:
     for row, one in enumerate(mine.itertuples()):
         shade = VERDICT_COLOURS[one.verdict]
         ax.plot([one.low, one.high], [row + 0.16] * 2, color=shade, linewidth=2)
-        ax.plot(one.recomputed, row + 0.16, marker="o", color=shade)
+        ax.plot(
+            one.recomputed,
+            row + 0.16,
+            marker="o",
+            color=shade,
+            mfc="white" if one.basis == "calibrated" else shade,
+        )
         ax.plot([one.reported_low, one.reported_high], [row - 0.16] * 2, color="black", linewidth=1)
         ax.plot(one.reported, row - 0.16, marker="D", color="black", mfc="white")
     name_rows(ax, list(mine["method"]))

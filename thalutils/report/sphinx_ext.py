@@ -2,6 +2,7 @@
 
 The roles are ``{number}`` for this study's own results and ``{reported}`` for the paper's. Both take
 a dotted key and, after a colon, a Python format: ``{number}`registration.median_error_mm:.2f```.
+The directive ``{known}`` shows its content only where a number of this study's own is known.
 A page that belongs to a cohort has that cohort's numbers; the prose has those of the whole book.
 """
 
@@ -13,14 +14,15 @@ import math
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxRole
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.fileutil import copy_asset_file
 
 SCRIPTS = ("tables.js", "viewer.js")
@@ -152,11 +154,37 @@ class NumberRole(ValueRole):
 
     def show(self, found: dict[str, Any]) -> str:
         """Return the number; words where it cannot be had from any cohort that the page is about."""
-        name = found["pages"].get(self.env.docname)
-        known = found["cohorts"][name] if name else found["prose"]
+        known = _of_page(found, self.env.docname)
         if self.text.split(".")[0] in known["absent"]:
             return UNKNOWN
         return render(known["values"], self.text)
+
+
+class KnownDirective(SphinxDirective):
+    """Content that stands only where a number is known, ``{known} maps.r1_bias_thalamus_percent``.
+
+    The option ``otherwise`` is the sentence that stands in its place elsewhere. A key that no stage
+    keeps is not known; so are those that a stage computed and found not to exist.
+    """
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar[dict[str, Callable[[str], str]]] = {"otherwise": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the content, the other sentence, or nothing."""
+        path = _numbers_path(self.config, Path(self.env.srcdir))
+        self.env.note_dependency(str(path))
+        known = _of_page(json.loads(path.read_text(encoding="utf-8")), self.env.docname)
+        if known["values"].get(self.arguments[0]) is not None:
+            return self.parse_content_to_nodes(allow_section_headings=True)
+        return self.parse_text_to_nodes(self.options["otherwise"]) if "otherwise" in self.options else []
+
+
+def _of_page(found: dict[str, Any], page: str) -> dict[str, Any]:
+    """Return the numbers of the cohort that a page belongs to; those of the whole book for its prose."""
+    name = found["pages"].get(page)
+    return found["cohorts"][name] if name else found["prose"]
 
 
 def _numbers_path(config: Config, source: Path) -> Path:
@@ -211,6 +239,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("thalutils_reported", "", "env", str)
     app.add_role("number", NumberRole(_numbers_path, json.loads))
     app.add_role("reported", ValueRole(_reported_path, yaml.safe_load))
+    app.add_directive("known", KnownDirective)
     app.connect("config-inited", _own_asset_tags)
     app.connect("build-finished", _copy_niivue)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -50,7 +50,7 @@ def viewer(
         A three-dimensional scan.
     masks
         Each mask by its method; a voxel above 0.5 is inside. A mask on another grid is brought
-        to the scan's by nearest neighbour.
+        to the scan's by nearest neighbour. Without any, the whole scan is shown.
     title, alt, caption
         Plain text: what stands above, what the picture shows to a reader who does not see it,
         what stands below.
@@ -72,10 +72,8 @@ def viewer(
     Raises
     ------
     ImageError
-        When an image is not three-dimensional, or there is no mask.
+        When an image is not three-dimensional.
     """
-    if not masks:
-        raise ImageError(f"The viewer '{title}' has no mask to show: give at least one.")
     if not (public or privacy.publishes()):
         return privacy.withheld("This view")
     scan = _canonical(background, "background")
@@ -109,7 +107,7 @@ def viewer(
         f'<div class="thal-viewer-stage"><img src="{data_uri(still, "image/png")}" '
         f'alt="{escape(alt)}" style="max-width:100%;height:auto"></div>'
         f'<div class="thal-viewer-controls" role="group" aria-label="Masks" hidden>{switches}'
-        f'<label>Opacity <input type="range" min="0" max="1" step="0.05" value="0.5"></label>'
+        f'<label{"" if inside else " hidden"}>Opacity <input type="range" min="0" max="1" step="0.05" value="0.5"></label>'
         f"<output></output></div>"
         f"<figcaption>{escape(caption)}</figcaption>"
         f'<script type="application/json">{payload}</script></figure>'
@@ -134,7 +132,7 @@ def _on_grid(mask: SpatialImage, scan: SpatialImage) -> np.ndarray:
 
 def _box(masks: list[np.ndarray], scan: SpatialImage, margin_mm: float) -> tuple[slice, ...]:
     """Return the slices of the box around all masks, thinned where it is too large for a page."""
-    together = np.logical_or.reduce(masks)
+    together = np.logical_or.reduce(masks) if masks else np.ones(scan.shape, dtype=bool)
     margin = np.ceil(margin_mm / np.asarray(scan.header.get_zooms()[:3])).astype(int)
     if together.any():
         corners = np.argwhere(together)
@@ -189,7 +187,7 @@ def _still(
     zooms: tuple[float, ...],
 ) -> bytes:
     """Return a PNG of the planes through the middle of the masks, each mask outlined."""
-    together = np.logical_or.reduce(list(masks.values()))
+    together = np.logical_or.reduce(list(masks.values())) if masks else np.ones(values.shape, dtype=bool)
     voxels = np.argwhere(together) if together.any() else np.asarray([together.shape]) // 2
     middle = np.round(voxels.mean(axis=0)).astype(int)
     fig = Figure(figsize=(8, 3.2), dpi=130, facecolor="black", layout="constrained")
@@ -206,13 +204,14 @@ def _still(
         for x, side in zip((0.04, 0.96), ends, strict=True):
             ax.text(x, 0.5, side, transform=ax.transAxes, color="white", ha="center", va="center")
         ax.set_axis_off()
-    fig.legend(
-        handles=[Line2D([], [], color=shades[name], label=name) for name in masks],
-        loc="outside lower center",
-        ncols=min(len(masks), 5),
-        labelcolor="white",
-        frameon=False,
-    )
+    if masks:
+        fig.legend(
+            handles=[Line2D([], [], color=shades[name], label=name) for name in masks],
+            loc="outside lower center",
+            ncols=min(len(masks), 5),
+            labelcolor="white",
+            frameon=False,
+        )
     buffer = BytesIO()
     fig.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

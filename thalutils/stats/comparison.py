@@ -137,8 +137,10 @@ def _intervals(
     ends |= dict(zip(("partial_r2_low", "partial_r2_high"), interval(explained), strict=True))
     if name == against or against not in draws:
         return ends
-    low, high = interval(np.abs(slopes) - np.abs(draws[against][0]))
-    difference = abs(found[name]["beta_std"]) - abs(found[against]["beta_std"])
+    # along the reference's own direction: absolute values would fold intervals of slopes near zero
+    direction = np.copysign(1.0, found[against]["beta_std"])
+    low, high = interval(direction * (slopes - draws[against][0]))
+    difference = direction * (found[name]["beta_std"] - found[against]["beta_std"])
     return ends | {"difference_std": difference, "difference_std_low": low, "difference_std_high": high}
 
 
