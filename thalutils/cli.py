@@ -1,6 +1,7 @@
 """The `thalutils` command."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,6 +57,48 @@ def book(
     from thalutils import console
 
     raise typer.Exit(console.book(cohorts))
+
+
+@app.command()
+def segment(
+    scans: Annotated[
+        list[Path], typer.Argument(metavar="SCAN...", help="T1w, FLAIR, T2w, PDw or R1 of a head.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The mask of one scan; default beside it.")
+    ] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option(help="A folder for the masks and volumes.tsv; default beside each scan.")
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option(help="A picture to look at: a PNG for one scan, a folder for several.")
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="A folder of weights that `thalutils train` made; default the package's."),
+    ] = None,
+) -> None:
+    """Draw both thalami on scans of any contrast with ThalNet; print their volumes."""
+    from thalutils import segment_console
+
+    raise typer.Exit(segment_console.segment(scans, output, output_dir, preview, weights))
+
+
+@app.command()
+def train(
+    output: Annotated[Path, typer.Argument(help="A folder for checkpoints, logs and weights.")],
+    part: Annotated[
+        str, typer.Option(help="locate (finds the thalami), draw (draws them) or both.")
+    ] = "both",
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Updates; default what the package's weights had.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the first weights and of every image.")] = 1,
+) -> None:
+    """Fit ThalNet anew on images drawn from public label maps; takes hours, and can be stopped and resumed."""
+    from thalutils import train_console
+
+    raise typer.Exit(train_console.train(output, part, steps, seed))
 
 
 @app.command()

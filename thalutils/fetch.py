@@ -83,6 +83,10 @@ def _blob_ids(collection: str) -> dict[str, str]:
     return dict(line.split("\t") for line in lines)
 
 
-def label_map(person: str = "01") -> Path:
-    """Return the whole-head label map of one real person (Billot et al. 2023)."""
+def label_map(person: str = "08") -> Path:
+    """Return the whole-head label map of one real person, ``01`` to ``20`` (Billot et al. 2023).
+
+    The one that is taken where none is named took no part in ThalNet's training, so that a phantom made
+    from it is anatomy that the network has not seen.
+    """
     return fetch("label_maps", f"training_seg_{person}.nii.gz")

@@ -92,6 +92,8 @@ def _explain(error: OSError, target: Path) -> Exception:
         return ThalutilsError(
             f"{target}: cannot be written ({error.strerror}). Make the folder writable and run again."
         )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return ThalutilsError(f"{target}: cannot be written: a part of this path is a file, not a folder.")
     return error
 
 

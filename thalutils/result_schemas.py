@@ -290,6 +290,36 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["method", "basis"],
     ),
+    "thalnet_accuracy": schema(
+        {
+            "heads": text("Which simulated heads"),
+            "contrast": text("T1, FLAIR or R1"),
+            "n": number("Heads", "heads", 0),
+            "n_persons": number("People whose anatomy they are", "people", 0),
+            "n_missed": number("Heads in which no thalami were found", "heads", 0),
+            "dice": fraction("Median Dice with the truth, sides told apart"),
+            "dice_lowest": fraction("Lowest Dice"),
+            **_interval("bias_percent", "Mean difference from the true volume", "%"),
+            **_interval("slope", "Slope of measured on true volume"),
+            **_interval("icc_a1", "ICC(A,1) with the true volume"),
+        },
+        ["heads", "contrast"],
+    ),
+    "thalnet_recovery": schema(
+        {
+            "heads": text("Which simulated heads"),
+            "contrast": text("T1, FLAIR or R1"),
+            "n": number("Pairs of scans", "pairs", 0),
+            **_interval("slope", "Slope of measured on true change"),
+            **_interval("bias_percent", "Mean difference of measured from true change, in points", "%"),
+            "sd_percent": number("Standard deviation about the line", "%", 0),
+            "n_rescans": number("Pairs without change", "pairs", 0),
+            "rescan_sd_percent": number(
+                "Standard deviation of a volume between scans without change", "%", 0
+            ),
+        },
+        ["heads", "contrast"],
+    ),
     "twin_calibration": schema(
         {
             "section": text("The paper's section"),

@@ -49,7 +49,10 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
     "masks": schema(
         _VISIT
         | _METHOD
-        | {"preset": text("How the tool was set; n/a for what is fused from masks", nullable=True)},
+        | {
+            "preset": text("How the tool was set; n/a for what is fused from masks", nullable=True),
+            "warning": text("What the tool itself says against its mask", nullable=True),
+        },
         ["participant_id", "session_id", "method"],
     ),
     "volumes": schema(

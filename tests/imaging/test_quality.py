@@ -226,3 +226,18 @@ def test_inspect_says_where_a_visit_has_no_t1w(make_dataset):
     rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
     assert rows["scans"] == []
     assert len(rows["exclusions"]) == 1
+
+
+def test_one_volume_in_four_dimensions_is_a_volume(head_file, tmp_path):
+    head = nib.load(head_file)
+    path = tmp_path / "one.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(head.dataobj)[..., None], head.affine, head.header), path)
+    assert quality.load(path).shape == head.shape
+
+
+def test_an_analyze_file_is_refused_since_it_has_no_left(head_file, tmp_path):
+    head = nib.load(head_file)
+    path = tmp_path / "old.img"
+    nib.save(nib.AnalyzeImage(np.asarray(head.dataobj).astype(np.int16), None), path)
+    with pytest.raises(ImageError, match="does not say which side is left"):
+        quality.load(path)

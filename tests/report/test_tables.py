@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from thalutils.report import privacy
 from thalutils.report.tables import show
 
 HOSTILE = '<script>alert("x")</script>'
@@ -121,3 +122,10 @@ def test_a_click_sorts_numbers_by_value_and_leaves_the_missing_last(tmp_path):
     ).stdout
     assert [cell[2] for cell in column(dom, 1)] == ["−9.5", "14.1", "–"]
     assert Cells(dom).rows[0][1][1]["aria-sort"] == "ascending"
+
+
+def test_what_is_of_nobody_is_shown_whole_in_every_book(monkeypatch):
+    monkeypatch.setattr(privacy, "_page_of", None)
+    frame = pd.DataFrame({"group": ["a"], "n": [3], "mean": [1.25]})
+    assert "1.25" not in show(frame, caption="c").data
+    assert "1.25" in show(frame, caption="c", public=True).data

@@ -7,6 +7,7 @@ import pytest
 from thalutils.errors import ToolError
 from thalutils.segmenters import registry, session
 from thalutils.segmenters.protocol import Availability
+from thalutils.stage import derivative
 
 
 @pytest.fixture
@@ -15,21 +16,41 @@ def all_tools(monkeypatch):
         monkeypatch.setattr(type(tool), "availability", lambda self: Availability(True, "1"))
 
 
+@pytest.fixture
+def cohort(make_dataset):
+    """Two people with two visits, each with FLAIR and R1 on the T1w's grid, but the last one's R1."""
+    found = make_dataset()
+    for visit in found.sessions():
+        for contrast, name in session.IMAGES.items():
+            if (visit.key, contrast) != ("sub-02_ses-02", "R1"):
+                path = derivative(found, visit, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+    return found
+
+
 def chosen(cohort, samseg_all: int, samseg_t1: int) -> dict[str, list[str]]:
     choose = session.pieces(cohort, samseg_all, samseg_t1)
     return {visit.key: choose(visit) for visit in cohort.sessions()}
 
 
-def test_slow_tools_run_where_the_parameters_say(all_tools, make_dataset):
-    found = chosen(make_dataset(), samseg_all=1, samseg_t1=2)
-    assert found["sub-01_ses-01"] == ["Template T1", "SAMSEG T1", "SAMSEG FLAIR", "SAMSEG R1"]
-    assert found["sub-02_ses-01"] == ["Template T1", "SAMSEG T1"]
-    assert found["sub-01_ses-02"] == found["sub-02_ses-02"] == ["Template T1"]
+FAST = ["Template T1", "ThalNet T1", "ThalNet FLAIR", "ThalNet R1"]
 
 
-def test_minus_one_is_everyone(all_tools, make_dataset):
-    found = chosen(make_dataset(), samseg_all=-1, samseg_t1=-1)
-    assert all(len(pieces) == 4 for pieces in found.values())
+def test_slow_tools_run_where_the_parameters_say(all_tools, cohort):
+    found = chosen(cohort, samseg_all=1, samseg_t1=2)
+    assert sorted(found["sub-01_ses-01"]) == sorted([*FAST, "SAMSEG T1", "SAMSEG FLAIR", "SAMSEG R1"])
+    assert sorted(found["sub-02_ses-01"]) == sorted([*FAST, "SAMSEG T1"])
+    assert found["sub-01_ses-02"] == FAST
+
+
+def test_a_contrast_that_is_not_there_is_passed_over(all_tools, cohort):
+    assert chosen(cohort, 1, 2)["sub-02_ses-02"] == ["Template T1", "ThalNet T1", "ThalNet FLAIR"]
+
+
+def test_minus_one_is_everyone(all_tools, cohort):
+    found = chosen(cohort, samseg_all=-1, samseg_t1=-1)
+    assert [len(pieces) for pieces in found.values()] == [7, 7, 7, 5]
 
 
 def test_an_absent_tool_leaves_no_piece(monkeypatch, make_dataset):
@@ -38,12 +59,11 @@ def test_an_absent_tool_leaves_no_piece(monkeypatch, make_dataset):
     assert not any(chosen(make_dataset(), -1, -1).values())
 
 
-def test_ensembles_are_named_as_in_the_paper():
+@pytest.mark.parametrize("tool", ["SAMSEG", "ThalNet"])
+def test_ensembles_are_named_as_in_the_paper(tool):
     names = session.methods()
-    assert [name for name in names if name.startswith("SAMSEG")] == [
-        "SAMSEG-T1", "SAMSEG-FLAIR", "SAMSEG-R1", "SAMSEG-T1-FLAIR", "SAMSEG-T1-R1", "SAMSEG-R1-FLAIR",
-        "SAMSEG-T1-R1-FLAIR", "SAMSEG-T1-R1-FLAIR-STAPLE",
-    ]  # fmt: skip
+    contrasts = ("T1", "FLAIR", "R1", "T1-FLAIR", "T1-R1", "R1-FLAIR", "T1-R1-FLAIR", "T1-R1-FLAIR-STAPLE")
+    assert [name for name in names if name.startswith(tool)] == [f"{tool}-{one}" for one in contrasts]
     assert len({session.ending(name) for name in names}) == len(names)
 
 

@@ -40,6 +40,7 @@ def load(path: str | Path) -> nib.Nifti1Image:
     try:
         image = nib.load(path)
         _check_stored_size(image, path)
+        image = nib.squeeze_image(image)  # (x, y, z, 1) is a volume too
         check_geometry(image, path.name)
         data = np.asanyarray(image.dataobj).astype(np.float32)
     except ImageError:
@@ -82,14 +83,18 @@ def check_geometry(image: nib.spatialimages.SpatialImage, name: str) -> None:
         )
     if (extent < SMALLEST_EXTENT_MM).any() or (extent > LARGEST_EXTENT_MM).any():
         raise ImageError(f"{name}: covers {_by(extent)} mm, which is not a head. Check its voxel size.")
-    if isinstance(image, nib.Nifti1Image):
+    if isinstance(image, nib.AnalyzeImage) and not isinstance(image, nib.Nifti1Pair):
+        raise ImageError(
+            f"{name}: an Analyze file does not say which side is left. Convert the scan to NIfTI anew."
+        )
+    if isinstance(image, nib.Nifti1Pair):
         units = image.header.get_xyzt_units()[0]
         if units not in ("mm", "unknown"):
             raise ImageError(f"{name}: its header gives lengths in {units}. Convert it to millimetres.")
         _check_forms(image, name)
 
 
-def _check_forms(image: nib.Nifti1Image, name: str) -> None:
+def _check_forms(image: nib.Nifti1Pair, name: str) -> None:
     sform, s_code = image.get_sform(coded=True)
     qform, q_code = image.get_qform(coded=True)
     if not s_code and not q_code:

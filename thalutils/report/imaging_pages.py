@@ -241,6 +241,16 @@ def exclusions(found: pd.DataFrame, stage: str | None = None) -> HTML:
     return tables.show(mine, caption="What was left out, and why.", name="exclusions")
 
 
+def warnings(masks: pd.DataFrame) -> HTML:
+    """Tabulate the masks that their own tool says something against."""
+    mine = masks.dropna(subset=["warning"])
+    if mine.empty:
+        return note("No tool says anything against a mask of its own.")
+    return tables.show(
+        mine.drop(columns="preset"), caption="Masks to look at, and why.", name="mask-warnings"
+    )
+
+
 def envelope(found: pd.DataFrame) -> HTML:
     """Tabulate how far an envelope drew the masks made with it."""
     if found.empty:

@@ -27,6 +27,7 @@ def show(
     units: Mapping[str, str] | None = None,
     digits: int | Mapping[str, int] | None = None,
     people: int | None = None,
+    public: bool = False,
 ) -> HTML:
     """Show a frame as an accessible table that sorts by its headers and can be saved.
 
@@ -48,6 +49,8 @@ def show(
         column's largest value three digits, and none for whole numbers.
     people
         How many people the frame is about, where no column of it says so.
+    public
+        Whether what it shows is of nobody in the cohort, so that every book may show it whole.
 
     Returns
     -------
@@ -58,9 +61,9 @@ def show(
     indexed = index.name is not None or not pd.api.types.is_integer_dtype(index)
     headers = index.nlevels if indexed else 0
     flat = frame.reset_index() if indexed else frame
-    if privacy.unfit(flat, people):
+    if not public and privacy.unfit(flat, people):
         return privacy.withheld("This table")
-    flat, became = privacy.shareable(flat)
+    flat, became = (flat, "") if public else privacy.shareable(flat)
     headers = 0 if became == privacy.COUNTED else headers
     title = f"{caption} {became}".strip()
     columns = [_Column(flat.iloc[:, i], units, digits) for i in range(flat.shape[1])]
@@ -76,13 +79,13 @@ def show(
     link = download_link(
         "Download TSV", f"{stem}.tsv", tsv.encode(), "text/tab-separated-values;charset=utf-8"
     )
-    return privacy.checked(
+    html = (
         f'<div class="thal-table"><div class="thal-scroll" role="region" tabindex="0" '
         f'aria-label="{escape(title)}" style="overflow-x:auto">'
         f"<table><caption><span>{escape(title)}</span></caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{link}</div>",
-        "This table",
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{link}</div>"
     )
+    return HTML(html) if public else privacy.checked(html, "This table")
 
 
 class _Column:

@@ -11,6 +11,8 @@ from thalutils.errors import ToolError
 
 LEFT, RIGHT = 10, 49
 LABELS_FILE = "thalamus.nii.gz"
+# What a tool says against its own mask, where it judges itself: ``warnings``, a list of sentences.
+WARNINGS_FILE = "warnings.json"
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,14 @@ class Segmenter(Protocol):
         The contrasts it takes, among T1, FLAIR and R1.
     per_contrast : bool
         Whether its result differs by contrast; if not, it runs on T1 alone and its name stands alone.
+    slow : bool
+        Whether it takes so long that a stage's parameters say on which visits it runs.
     """
 
     name: str
     contrasts: tuple[str, ...]
     per_contrast: bool
+    slow: bool
 
     def availability(self) -> Availability:
         """Tell whether the tool can run on this machine."""

@@ -118,9 +118,9 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
             continue
         for contrast in tool.contrasts:
             for one in prepared:
-                if one.image(contrast) is None or (tool.per_contrast and left == 0):
+                if one.image(contrast) is None or (tool.slow and left == 0):
                     continue
-                left -= tool.per_contrast
+                left -= tool.slow
                 pieces.append(Piece(cohort.cache, one, tool.name, contrast, preset))
     done = parallel_map(
         segment,

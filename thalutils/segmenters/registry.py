@@ -3,8 +3,9 @@
 from thalutils.segmenters.protocol import Segmenter
 from thalutils.segmenters.samseg import Samseg
 from thalutils.segmenters.template import Template
+from thalutils.segmenters.thalnet.tool import ThalNet
 
-SEGMENTERS: tuple[Segmenter, ...] = (Template(), Samseg())
+SEGMENTERS: tuple[Segmenter, ...] = (Template(), Samseg(), ThalNet())
 # Tools of the paper that this version does not run; the book names them beside those it does.
 NOT_RUN = {
     "FreeSurfer": "needs a licence and an installation; this version of the study does not run or read it yet.",
@@ -14,7 +15,7 @@ NOT_RUN = {
 }
 
 # Peak memory of a process that runs a tool on a 1 mm head, with some room.
-MEMORY_GB = {"Template": 2.5, "SAMSEG": 4.5}
+MEMORY_GB = {"Template": 2.5, "SAMSEG": 4.5, "ThalNet": 2.0}
 
 
 def memory_gb() -> float:

@@ -42,6 +42,7 @@ class Samseg:
     name = "SAMSEG"
     contrasts = ("T1", "FLAIR", "R1")
     per_contrast = True
+    slow = True
 
     def availability(self) -> Availability:
         """Tell whether SAMSEG is installed in its environment."""

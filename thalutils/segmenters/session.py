@@ -14,7 +14,7 @@ from thalutils.files import hash_file, read_json
 from thalutils.imaging import alignment, brain_mask, masks
 from thalutils.imaging.envelope import envelope_checks
 from thalutils.process import cached, code_hash
-from thalutils.segmenters.protocol import LABELS_FILE, method_name
+from thalutils.segmenters.protocol import LABELS_FILE, WARNINGS_FILE, method_name
 from thalutils.segmenters.registry import NOT_RUN, SEGMENTERS, segmenter
 from thalutils.segmenters.samseg import STRUCTURES_FILE
 from thalutils.stage import Rows, Task, derivative, need, usable_scans
@@ -42,9 +42,10 @@ def structures_ending(method: str) -> str:
 def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session], list[str]]:
     """Return which tool runs on which contrast of a visit, as ``TOOL CONTRAST``.
 
-    A tool whose result serves every contrast runs once a visit. SAMSEG takes minutes a scan: it runs on
+    A tool whose result serves every contrast runs once a visit. SAMSEG, the one slow tool, runs on
     all contrasts of the first visits of the first `samseg_all` people and on the T1w of the first visits
-    of the first `samseg_t1`; -1 means every visit of everyone.
+    of the first `samseg_t1`; -1 means every visit of everyone. A contrast that a visit has no aligned image
+    of is passed over: the stage that should have made it says why.
     """
     order = list(cohort.participants["participant_id"])
 
@@ -55,14 +56,18 @@ def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session
         for tool in SEGMENTERS:
             if not tool.availability().ok:
                 continue
-            for contrast in tool.contrasts:
+            for contrast in (one for one in tool.contrasts if _there(cohort, session, one)):
                 limit = samseg_all if contrast != "T1" else max(samseg_t1, samseg_all)
                 within = samseg_all == -1 or (contrast == "T1" and samseg_t1 == -1)
-                if not tool.per_contrast or within or (baseline and place < limit):
+                if not tool.slow or within or (baseline and place < limit):
                     found.append(f"{tool.name} {contrast}")
         return found
 
     return chosen
+
+
+def _there(cohort: Cohort, session: Session, contrast: str) -> bool:
+    return contrast == "T1" or derivative(cohort, session, IMAGES[contrast]).exists()
 
 
 def segment(task: Task) -> Rows:
@@ -97,7 +102,8 @@ def segment(task: Task) -> Rows:
     if (made / STRUCTURES_FILE).exists():
         names[STRUCTURES_FILE] = structures_ending(method)
     task.keep(made, names)
-    rows: Rows = {"masks": [task.row(method=method, preset=preset)]}
+    told = (read_json(made / WARNINGS_FILE) or {}).get("warnings", [])
+    rows: Rows = {"masks": [task.row(method=method, preset=preset, warning="; ".join(told) or None)]}
     icv = read_json(made / "icv.json")
     if icv and icv["icv_ml"] and contrast == "T1" and task.session == first_visit(task.cohort, task.session):
         person = {"participant_id": task.session.participant_id}

@@ -31,6 +31,7 @@ class Template:
     name = "Template"
     contrasts = ("T1",)
     per_contrast = False
+    slow = False
 
     def availability(self) -> Availability:
         """Tell that it can run: all it needs comes with the package."""

@@ -60,22 +60,34 @@ def load(cohort: Cohort) -> Anatomy:
         Where no anatomy can be had, with what to do.
     """
     wanted = cohort.settings.phantom.anatomy
-    tool = samseg.Samseg()
-    available = tool.availability()
+    available = samseg.Samseg().availability()
     if wanted == "atlas" and not available.ok:
         raise ImageError(f"{cohort.path}: anatomy is atlas, and SAMSEG is {available.reason}")
     if wanted == "atlas" or (wanted == "auto" and available.ok):
-        folder = cached(
-            cohort.cache, "anatomy", {"samseg": available.version, "code": samseg.atlas_code()}, _rasterise
-        )
-        return _load(folder / "anatomy.npz", f"the atlas of SAMSEG {available.version}")
-    path = cohort.root / wanted if wanted != "auto" else fetch.label_map()
-    folder = cached(
-        cohort.cache,
-        "anatomy",
-        {"map": hash_file(path), "smoothing_mm": SMOOTHING_MM},
-        lambda to: _refine(path, to),
-    )
+        return atlas(cohort.cache)
+    return of_label_map(cohort.cache, cohort.root / wanted if wanted != "auto" else fetch.label_map())
+
+
+def atlas(cache: Path) -> Anatomy:
+    """Load SAMSEG's atlas, rasterised once and kept in the cache.
+
+    Raises
+    ------
+    ImageError
+        Where SAMSEG is not installed.
+    """
+    available = samseg.Samseg().availability()
+    if not available.ok:
+        raise ImageError(f"SAMSEG's atlas cannot be had: SAMSEG is {available.reason}")
+    key = {"samseg": available.version, "code": samseg.atlas_code()}
+    folder = cached(cache, "anatomy", key, _rasterise)
+    return _load(folder / "anatomy.npz", f"the atlas of SAMSEG {available.version}")
+
+
+def of_label_map(cache: Path, path: Path) -> Anatomy:
+    """Load a label map with FreeSurfer's or SynthSeg's labels, made finer once and kept in the cache."""
+    key = {"map": hash_file(path), "smoothing_mm": SMOOTHING_MM}
+    folder = cached(cache, "anatomy", key, lambda to: _refine(path, to))
     return _load(folder / "anatomy.npz", f"the label map {path.name} of a real person")
 
 

@@ -31,7 +31,8 @@ MPM_TE_S = tuple(np.linspace(2.46e-3, 14.78e-3, 6).round(6).tolist())
 WHITE_MATTER_LEVEL = 1000.0
 TEXTURE_STEP = 0.005
 TEXTURE_LIMIT = 0.25
-PURE = 0.999
+# A map's noise over a scan's: it comes from the difference of two signals.
+MAP_NOISE = 2.0
 
 
 @dataclass(frozen=True)
@@ -113,22 +114,38 @@ def structural(
     ----------
     head, frame : Head, Frame
     kind : str
-        ``T1w`` or ``FLAIR``.
+        ``T1w`` or ``FLAIR``; ``R1`` for the map itself, in 1/s times 1000, as if measured without error but noise.
     settings : Phantom
         Supersampling, SNR.
     rng : numpy.random.Generator
         The fields and the noise.
     """
-    levels = _structural_levels(head, kind)
+    return together(head, frame, (kind,), settings, rng)[kind]
+
+
+def together(
+    head: Head, frame: Frame, kinds: tuple[str, ...], settings: Phantom, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return several scans of one head in one place, as :func:`structural` returns one, in one pass."""
+    levels = {kind: _structural_levels(head, kind) for kind in kinds}
     voxels = frame.head_voxels(head)
-    total = np.zeros(len(voxels), dtype=np.float32)
+    totals = {kind: np.zeros(len(voxels), dtype=np.float32) for kind in kinds}
     count = settings.supersampling
     for structure, texture in head.subsamples(voxels, frame.to_head, count):
-        total += levels[structure, np.rint((texture + TEXTURE_LIMIT) / TEXTURE_STEP).astype(np.int16)]
-    clean = np.zeros(frame.shape, dtype=np.float32)
-    clean[tuple(voxels.T)] = total / count**3
-    clean *= receive_field(frame.world(), rng, 0.15)
-    return _noisy(clean, WHITE_MATTER_LEVEL / settings.snr, rng)
+        step = np.rint((texture + TEXTURE_LIMIT) / TEXTURE_STEP).astype(np.int16)
+        for kind, total in totals.items():
+            total += levels[kind][structure, step]
+    scans = {}
+    for kind, total in totals.items():
+        clean = np.zeros(frame.shape, dtype=np.float32)
+        clean[tuple(voxels.T)] = total / count**3
+        sigma = WHITE_MATTER_LEVEL / settings.snr
+        if kind == "R1":
+            sigma *= MAP_NOISE
+        else:
+            clean *= receive_field(frame.world(), rng, 0.15)
+        scans[kind] = _noisy(clean, sigma, rng)
+    return scans
 
 
 def _structural_levels(head: Head, kind: str) -> np.ndarray:
@@ -139,6 +156,8 @@ def _structural_levels(head: Head, kind: str) -> np.ndarray:
         name: tissues.textured(column[which][:, None], name, texture[None])
         for name, column in tissues.parameter_table().items()
     }
+    if kind == "R1":
+        return np.where(values["pd_percent"] > 0, 1000 * values["r1_per_s"], 0).astype(np.float32)
     if kind == "T1w":
         signal = sequences.mprage(values["r1_per_s"], values["pd_percent"], **MPRAGE)
     else:

@@ -1,0 +1,91 @@
+"""Volumes and changes against known ones: what is put in comes out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+from thalutils.stats import known_truth
+
+
+def heads(n=60, persons=4, factor=1.02, noise=0.05, seed=1):
+    rng = np.random.default_rng(seed)
+    truth = rng.uniform(9, 18, n)
+    person = np.repeat([f"p{k}" for k in range(persons)], n // persons)
+    return pd.DataFrame(
+        {
+            "heads": "unseen", "person": person, "contrast": "T1", "truth_ml": truth,
+            "volume_ml": factor * truth + rng.normal(0, noise, n), "dice": rng.uniform(0.9, 0.95, n),
+        }
+    )  # fmt: skip
+
+
+def test_a_constant_factor_is_a_bias_and_a_slope():
+    [row] = known_truth.accuracy(heads(noise=0.01)).to_dict("records")
+    assert row["bias_percent"] == pytest.approx(2, abs=0.05)
+    assert row["slope"] == pytest.approx(1.02, abs=0.01)
+    assert (row["n"], row["n_persons"], row["n_missed"]) == (60, 4, 0)
+    assert row["slope_low"] < row["slope"] < row["slope_high"]
+    assert row["icc_a1"] > 0.97 and np.isnan(row["icc_a1_low"]), "four persons give no interval"
+
+
+def test_with_many_persons_the_agreement_has_an_interval():
+    frame = heads(noise=0.4)
+    row = known_truth.accuracy(frame.assign(person=np.arange(60).astype(str))).iloc[0]
+    assert row["icc_a1_low"] < row["icc_a1"] < row["icc_a1_high"] <= 1
+
+
+def test_heads_of_one_person_that_are_alike_widen_the_interval():
+    frame = heads()
+    shift = frame["person"].map({"p0": -0.6, "p1": 0.5, "p2": 0.6, "p3": -0.5})
+    alike = known_truth.accuracy(frame.assign(volume_ml=frame["volume_ml"] + shift)).iloc[0]
+    alone = known_truth.accuracy(
+        frame.assign(volume_ml=frame["volume_ml"] + shift, person=np.arange(60).astype(str))
+    ).iloc[0]
+    width = lambda row: row["bias_percent_high"] - row["bias_percent_low"]  # noqa: E731
+    assert width(alike) > 2 * width(alone)
+
+
+def test_clustered_intervals_are_those_of_statsmodels():
+    frame = heads(noise=0.4)
+    fit = smf.ols("volume_ml ~ truth_ml", frame).fit(
+        cov_type="cluster", cov_kwds={"groups": pd.factorize(frame["person"])[0]}, use_t=True
+    )
+    row = known_truth.accuracy(frame).iloc[0]
+    assert [row["slope_low"], row["slope_high"]] == pytest.approx(list(fit.conf_int().loc["truth_ml"]))
+
+
+def test_heads_without_a_mask_are_counted_and_not_measured():
+    frame = heads()
+    frame.loc[:2, ["volume_ml", "dice"]] = np.nan
+    row = known_truth.accuracy(frame).iloc[0]
+    assert row["n_missed"] == 3 and row["bias_percent"] == pytest.approx(2, abs=0.3)
+    assert row["dice_lowest"] == 0
+
+
+def test_a_handful_of_heads_has_no_interval():
+    row = known_truth.accuracy(heads(n=8)).iloc[0]
+    assert row["n"] == 8 and np.isnan(row["slope"]) and np.isfinite(row["dice"])
+
+
+def pairs(slope=0.9, noise=0.2, seed=3):
+    rng = np.random.default_rng(seed)
+    true = np.repeat([0.0, -0.3, -0.7, -1.0, -2.0, -5.0], 20)
+    measured = slope * true + 0.1 + rng.normal(0, noise, len(true))
+    return pd.DataFrame(
+        {"heads": "phantom", "contrast": "R1", "true_percent": true, "measured_percent": measured}
+    )
+
+
+def test_the_share_of_a_loss_that_is_seen_is_the_slope():
+    [row] = known_truth.recovery(pairs()).to_dict("records")
+    assert row["slope"] == pytest.approx(0.9, abs=0.03)
+    assert row["slope_low"] < 0.9 < row["slope_high"]
+    assert row["sd_percent"] == pytest.approx(0.2, rel=0.2)
+    assert row["bias_percent"] == pytest.approx(0.1 + 0.1 * 1.5, abs=0.06)
+
+
+def test_scatter_without_change_is_that_of_one_scan():
+    [row] = known_truth.recovery(pairs(noise=0.4)).to_dict("records")
+    assert row["n_rescans"] == 20
+    assert row["rescan_sd_percent"] == pytest.approx(0.4 / np.sqrt(2), rel=0.35)

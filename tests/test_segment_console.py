@@ -1,0 +1,108 @@
+"""`thalutils segment`: where masks go, what is refused before anything runs, and how faults are told."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from nilearn.datasets import load_mni152_template
+from typer.testing import CliRunner
+
+from thalutils import cli, segment_console
+from thalutils.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    template = load_mni152_template(resolution=2)
+    path = tmp_path_factory.mktemp("scans") / "head_T1w.nii.gz"
+    image = nib.Nifti1Image((1000 * template.get_fdata()).astype(np.int16), template.affine)
+    image.header.set_xyzt_units("mm", "sec")
+    nib.save(image, path)
+    return path
+
+
+def jobs(scans, **wanted):
+    settled = {"output": None, "output_dir": None, "preview": None} | wanted
+    return segment_console.jobs([Path(one) for one in scans], **settled)
+
+
+def test_a_mask_goes_beside_its_scan_unless_told_otherwise():
+    assert [job.mask for job in jobs(["a/x.nii.gz", "b/y.mgz"])] == [
+        Path("a/x_thalamus.nii.gz"), Path("b/y_thalamus.nii.gz"),
+    ]  # fmt: skip
+    [job] = jobs(["a/x.nii"], output=Path("m.nii"), preview=Path("p.png"))
+    assert (job.mask, job.preview) == (Path("m.nii"), Path("p.png"))
+    found = jobs(["a/x.nii", "a/y.nii"], output_dir=Path("out"), preview=Path("pictures"))
+    assert [job.preview for job in found] == [
+        Path("pictures/x_thalamus.png"),
+        Path("pictures/y_thalamus.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scans", "wanted", "words"),
+    [
+        (["x.nii"], {"output": Path("m.nii"), "output_dir": Path("o")}, "not both"),
+        (["x.nii", "y.nii"], {"output": Path("m.nii")}, "for one scan"),
+        (["x.nii"], {"output": Path("m.png")}, "ends with"),
+        (["x.nii"], {"output": Path("x.nii")}, "is among the scans itself"),
+        (
+            ["x.nii.gz", "x_thalamus.nii.gz"],
+            {},
+            "x_thalamus.nii.gz, the mask of x.nii.gz, is among the scans",
+        ),
+        (["a/x.nii", "b/x.nii"], {"output_dir": Path("o")}, "a/x.nii and b/x.nii would both be"),
+        (["x.nii"], {"preview": Path("p.jpg")}, r"ends with \.png"),
+    ],
+)
+def test_wishes_that_do_not_fit_are_refused_first(scans, wanted, words):
+    with pytest.raises(UsageError, match=words):
+        jobs(scans, **wanted)
+
+
+def test_masks_volumes_and_pictures_are_written_and_a_fault_stops_nobody(scan, tmp_path):
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"no image")
+    out = tmp_path / "out"
+    wanted = ["segment", str(broken), str(scan), "--output-dir", str(out), "--preview", str(out)]
+    result = CliRunner().invoke(cli.app, wanted)
+    assert result.exit_code == 1
+    assert "broken.nii.gz: cannot be read" in result.output and "1 of 2 scans have a mask" in result.output
+    mask = nib.load(out / "head_T1w_thalamus.nii.gz")
+    assert mask.shape == nib.load(scan).shape and np.allclose(mask.affine, nib.load(scan).affine)
+    assert set(np.unique(mask.dataobj)) == {0, 10, 49}
+    [row] = pd.read_csv(out / "volumes.tsv", sep="\t").to_dict("records")
+    assert row["volume_ml"] == pytest.approx((np.asarray(mask.dataobj) > 0).sum() * 8 / 1000, abs=1e-3)
+    assert (out / "head_T1w_thalamus.png").stat().st_size > 10_000
+    assert not (out / "broken_thalamus.nii.gz").exists()
+
+
+def test_a_scan_without_thalami_gives_no_mask(tmp_path):
+    path = tmp_path / "noise.nii.gz"
+    noise = np.random.default_rng(0).random((64, 64, 64), dtype=np.float32)
+    nib.save(nib.Nifti1Image(noise, np.diag([3.0, 3.0, 3.0, 1.0])), path)
+    result = CliRunner().invoke(cli.app, ["segment", str(path)])
+    assert result.exit_code == 1 and "no thalamus found" in result.output
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_mask_of_an_earlier_run_does_not_outlive_a_failure(tmp_path):
+    path, mask = tmp_path / "noise.nii.gz", tmp_path / "noise_thalamus.nii.gz"
+    nib.save(
+        nib.Nifti1Image(np.random.default_rng(0).random((64, 64, 64), np.float32), np.diag([3.0, 3, 3, 1])),
+        path,
+    )
+    mask.write_bytes(b"old")
+    assert CliRunner().invoke(cli.app, ["segment", str(path)]).exit_code == 1
+    assert not mask.exists()
+
+
+def test_a_folder_that_cannot_be_is_told_without_a_traceback(scan, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(
+        cli.app, ["segment", str(scan), "--output-dir", str(tmp_path / "file" / "deeper")]
+    )
+    assert result.exit_code == 1 and "is a file, not a folder" in result.output
+    assert not isinstance(result.exception, OSError)

@@ -1,0 +1,94 @@
+"""The loop: it learns, and a stop in its middle leaves no trace in the weights."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from tests.training.conftest import CENTRES_MM
+from thalutils.errors import UsageError
+from thalutils.files import hash_file, read_json
+from thalutils.segmenters.thalnet import network
+from thalutils.training import fit, label_maps
+from thalutils.training.fit import Plan
+
+
+class Stopped(Exception):
+    """A kill, as far as the loop can tell."""
+
+
+@pytest.fixture
+def small(monkeypatch, toy_person):
+    """Let the loop work on one made-up person, with small networks and a checkpoint every other step."""
+    monkeypatch.setattr(label_maps, "load", lambda cache, names: ([toy_person], CENTRES_MM))
+    monkeypatch.setattr(network, "LOCATE_FILTERS", (4, 8, 8))
+    monkeypatch.setattr(network, "DRAW_FILTERS", (4, 8, 8))
+    monkeypatch.setattr(fit, "KEEP_EVERY", 2)
+    monkeypatch.setattr(fit, "WATCH_SAMPLES", 1)
+
+
+def weights(path):
+    with safe_open(path, framework="pt") as content:
+        return {name: content.get_tensor(name) for name in content.keys()}, content.metadata()  # noqa: SIM118
+
+
+@pytest.mark.parametrize("part", ["locate", "draw"])
+def test_a_stopped_fit_ends_with_the_same_weights(small, tmp_path, part):
+    plan = Plan(part, steps=4, batch=1)
+    whole = fit.fit(plan, tmp_path / "whole", tmp_path, lambda line: None)
+
+    def stop(line):
+        raise Stopped
+
+    with pytest.raises(Stopped):  # the first line comes before the checkpoint of step 2 is kept
+        fit.fit(plan, tmp_path / "parts", tmp_path, stop)
+    lines = []
+
+    def stop_later(line):
+        lines.append(line)
+        if len(lines) == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        fit.fit(plan, tmp_path / "parts", tmp_path, stop_later)
+    assert torch.load(tmp_path / "parts" / part / fit.CHECKPOINT, weights_only=True)["step"] == 2
+    resumed = fit.fit(plan, tmp_path / "parts", tmp_path, lambda line: None)
+    one, other = weights(whole)[0], weights(resumed)[0]
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_is_written_can_be_checked_and_says_how_it_came_to_be(small, tmp_path):
+    path = fit.fit(Plan("draw", steps=2, batch=1, seed=5), tmp_path, tmp_path, lambda line: None)
+    tensors, facts = weights(path)
+    assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
+    assert read_json(tmp_path / "checksums.json") == {path.name: hash_file(path)}
+    assert json.loads(facts["plan"])["seed"] == 5 and json.loads(facts["people"]) == list(label_maps.TRAINED)
+    np.testing.assert_allclose(json.loads(facts["centres_mm"]), CENTRES_MM)
+
+
+def test_a_fit_of_another_plan_or_program_is_refused_and_kept(small, tmp_path, monkeypatch):
+    plan = Plan("draw", steps=2, batch=1)
+    fit.fit(plan, tmp_path, tmp_path, lambda line: None)
+    before = (tmp_path / "draw" / fit.CHECKPOINT).read_bytes()
+    with pytest.raises(UsageError, match=r"checkpoint\.pt: this fit was begun with other steps"):
+        fit.fit(Plan("draw", steps=4, batch=1), tmp_path, tmp_path, lambda line: None)
+    monkeypatch.setattr(fit, "_code", lambda: "changed")
+    with pytest.raises(UsageError, match="another version of the program"):
+        fit.fit(plan, tmp_path, tmp_path, lambda line: None)
+    assert (tmp_path / "draw" / fit.CHECKPOINT).read_bytes() == before
+
+
+def test_the_loss_falls_as_the_drawing_nears_the_target():
+    target = torch.zeros(1, 3, 8, 8, 8)
+    target[:, 0] = 1
+    target[:, 0, 2:6, 2:6, 2:6], target[:, 1, 2:6, 2:6, 2:6] = 0, 1
+    losses = [fit.loss(sure * (2 * target - 1), target).item() for sure in (0.0, 1.0, 5.0, 20.0)]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < 0.02
+
+
+def test_nobody_who_tests_takes_part():
+    assert not set(label_maps.TRAINED) & set(label_maps.HELD_OUT + label_maps.WATCHED)
+    assert len(label_maps.HELD_OUT) >= 4
+    assert set(label_maps.TRAINED + label_maps.HELD_OUT + label_maps.WATCHED) == set(label_maps.EVERYONE)

@@ -1,0 +1,123 @@
+"""What the network's model card shows: how it was made, and how near it comes to what is true."""
+
+import json
+
+import pandas as pd
+from IPython.display import HTML
+
+from thalutils.report import figures, tables, thalnet_plots
+from thalutils.segmenters.thalnet import network, weight_files
+from thalutils.training import evaluation, label_maps
+
+HEADS = {True: "the phantom's anatomy", False: "people kept out of training"}
+PARTS = {"locate": "finds the thalami", "draw": "draws them"}
+
+
+def facts() -> HTML:
+    """Tabulate what each network is and how it was fitted, from what is written in its weights."""
+    rows = []
+    for part, known in weight_files.facts().items():
+        plan = json.loads(known["plan"])
+        size = (weight_files.FOLDER / f"{part}.safetensors").stat().st_size / 1e6
+        rows.append(
+            {
+                "network": f"{part}: {PARTS[part]}", "parameters": sum(one.numel() for one in network.untrained(part).parameters()),
+                "size (MB)": round(size, 2), "steps": plan["steps"], "images a step": plan["batch"], "seed": plan["seed"],
+                "people": len(json.loads(known["people"])), "hours on two cores": round(float(known["seconds"]) / 3600, 2),
+            }
+        )  # fmt: skip
+    return tables.show(
+        pd.DataFrame(rows),
+        caption="The two networks, and how they were fitted.",
+        name="thalnet-facts",
+        public=True,
+    )
+
+
+def curves() -> HTML:
+    """Draw how loss and Dice went while the networks were fitted."""
+    fig = thalnet_plots.curves(
+        {part: evaluation.read(f"thalnet_{part}_log.tsv") for part in weight_files.PARTS}
+    )
+    caption = f"Loss on training images, each seen once, and Dice of the thalami on fixed images of person {label_maps.WATCHED[0]}, who takes no part in the fit."
+    return figures.figure(
+        fig,
+        caption=caption,
+        alt="Loss falls and Dice rises over the steps.",
+        name="thalnet-curves",
+        public=True,
+    )
+
+
+def masks() -> pd.DataFrame:
+    """Return the kept evaluation with the set of heads and the person of each row."""
+    found = evaluation.read(evaluation.DATA)
+    phantom = found["anatomy"] == evaluation.PHANTOM
+    person = found["anatomy"].where(~phantom, "phantom " + found["number"].astype(str))
+    return found.assign(heads=phantom.map(HEADS), person=person)
+
+
+def pairs(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes between the visits of one head: true and measured, in percent of the first volume."""
+    keys = ["heads", "anatomy", "number", "contrast"]
+    first, second = (found[found["visit"] == visit].set_index(keys) for visit in (1, 2))
+    both = first.join(second, rsuffix="_later", how="inner")
+    change = {
+        "true_percent": 100 * (both["truth_ml_later"] / both["truth_ml"] - 1),
+        "measured_percent": 100 * (both["volume_ml_later"] / both["volume_ml"] - 1),
+    }
+    return pd.DataFrame(change).reset_index()
+
+
+def accuracy(table: pd.DataFrame) -> HTML:
+    """Tabulate overlap, bias, slope and agreement with the truth."""
+    digits = {"dice": 3, "dice_lowest": 3, "slope": 2, "icc_a1": 3, "bias_percent": 1}
+    digits |= {
+        f"{name}_{end}": digits[name]
+        for name in ("slope", "icc_a1", "bias_percent")
+        for end in ("low", "high")
+    }
+    caption = "ThalNet against the truth on simulated scans at 1 mm, by contrast."
+    return tables.show(table, caption=caption, name="thalnet-accuracy", digits=digits, public=True)
+
+
+def recovery(table: pd.DataFrame) -> HTML:
+    """Tabulate how much of a known change is measured."""
+    caption = "Known loss between two simulated visits (0 to 5 %, newly positioned, new noise and shading) and what ThalNet measures of it."
+    return tables.show(table, caption=caption, name="thalnet-recovery", digits=2, public=True)
+
+
+def volumes(found: pd.DataFrame) -> HTML:
+    """Draw measured on true volumes."""
+    caption = "Volume by ThalNet on the true volume of simulated heads. Dashed: equal."
+    return figures.figure(
+        thalnet_plots.volumes(found),
+        caption=caption,
+        alt="Dots about the line of equality.",
+        name="thalnet-volumes",
+        public=True,
+    )
+
+
+def changes(found: pd.DataFrame) -> HTML:
+    """Draw measured on true changes."""
+    caption = "Change of volume between two simulated visits by ThalNet on the true change. Dashed: equal."
+    return figures.figure(
+        thalnet_plots.changes(found),
+        caption=caption,
+        alt="Dots about the line of equality.",
+        name="thalnet-changes",
+        public=True,
+    )
+
+
+def numbers(accuracy: pd.DataFrame, recovery: pd.DataFrame) -> dict[str, float]:
+    """Return the numbers of the card that prose cites."""
+    unseen = accuracy[accuracy["heads"] == HEADS[False]]
+    return {
+        "thalnet.dice_lowest_median": float(unseen["dice"].min()),
+        "thalnet.dice_lowest": float(unseen["dice_lowest"].min()),
+        "thalnet.recovery_lowest": float(recovery["slope"].min()),
+        "thalnet.recovery_highest": float(recovery["slope"].max()),
+        "thalnet.rescan_sd_percent": float(recovery["rescan_sd_percent"].max()),
+    }

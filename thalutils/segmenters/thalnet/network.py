@@ -1,0 +1,116 @@
+"""ThalNet's two networks: what they take and give, how they are built, and how their weights are read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from thalutils.errors import ToolError
+from thalutils.segmenters.thalnet import weight_files
+
+# What the coarse network tells apart, by FreeSurfer's labels. Their centres say where a head is and how it
+# is turned; the numbers of classes are their places here, from 1.
+STRUCTURES: dict[str, tuple[int, ...]] = {
+    "left cerebrum": (2, 3),
+    "right cerebrum": (41, 42),
+    "left lateral ventricle": (4, 5),
+    "right lateral ventricle": (43, 44),
+    "left thalamus": (10,),
+    "right thalamus": (49,),
+    "left basal ganglia": (11, 12, 13, 26),
+    "right basal ganglia": (50, 51, 52, 58),
+    "left medial temporal": (17, 18),
+    "right medial temporal": (53, 54),
+    "left cerebellum": (7, 8),
+    "right cerebellum": (46, 47),
+    "left ventral diencephalon": (28,),
+    "right ventral diencephalon": (60,),
+    "brainstem": (16,),
+}
+THALAMI = (5, 6)
+LOCATE_MM = 6.0
+LOCATE_FILTERS = (16, 32, 64, 128)
+# The fine network's box, in the head's own frame, and its classes: background, left, right.
+BOX_SHAPE = (72, 64, 48)
+BOX_MM = 1.0
+DRAW_FILTERS = (16, 32, 64, 128)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Both networks, ready to run.
+
+    Attributes
+    ----------
+    locate : torch.nn.Module
+        (1, 1, x, y, z) to the logits of background and :data:`STRUCTURES`; sizes are multiples of 8.
+    draw : torch.nn.Module
+        (1, channels, *BOX_SHAPE) to the logits of background, left and right.
+    centres_mm : ndarray, shape (15, 3)
+        Where the structures' centres lie in the frame: x to the right, y forward, z up, the middle of
+        the thalami at 0.
+    version : str
+    """
+
+    locate: torch.nn.Module
+    draw: torch.nn.Module
+    centres_mm: np.ndarray
+    version: str
+
+
+def unet(filters: tuple[int, ...], classes: int) -> torch.nn.Module:
+    """Return an untrained U-Net: MONAI's ``DynUNet`` with instance normalisation, halving at each level."""
+    from monai.networks.nets import DynUNet
+
+    levels = len(filters)
+    return DynUNet(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=classes,
+        kernel_size=[3] * levels,
+        strides=[1] + [2] * (levels - 1),
+        upsample_kernel_size=[2] * (levels - 1),
+        filters=filters,
+        norm_name=("INSTANCE", {"affine": True}),
+    )
+
+
+def own(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a network's state without the second names that ``DynUNet`` has for its layers."""
+    return {name: value for name, value in state.items() if not name.startswith("skip_layers.")}
+
+
+def untrained(part: str) -> torch.nn.Module:
+    """Return the network ``locate`` or ``draw`` before its training."""
+    return unet(LOCATE_FILTERS, len(STRUCTURES) + 1) if part == "locate" else unet(DRAW_FILTERS, 3)
+
+
+def load(folder: Path = weight_files.FOLDER) -> Networks:
+    """Load the weights that ship with the package, checked, ready to run at single precision.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``locate.safetensors``, ``draw.safetensors`` and ``checksums.json``.
+
+    Raises
+    ------
+    ToolError
+        Where a file is absent or is not the one that was made.
+    """
+    known = weight_files.facts(folder)
+    networks = {}
+    for part in weight_files.PARTS:
+        state = load_file(folder / f"{part}.safetensors")
+        network = untrained(part)
+        if set(state) != set(own(network.state_dict())):
+            raise ToolError(
+                f"{folder / part}.safetensors: the weights are those of another version of ThalNet."
+            )
+        network.load_state_dict({name: value.float() for name, value in state.items()}, strict=False)
+        networks[part] = network.eval()
+    centres = np.array(json.loads(known["locate"]["centres_mm"]))
+    return Networks(networks["locate"], networks["draw"], centres, weight_files.version(folder, known))

@@ -1,0 +1,53 @@
+"""ThalNet as a tool of the study: what the segmentation stage runs."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from thalutils.errors import ToolError
+from thalutils.files import read_json, write_json
+from thalutils.process import code_hash
+from thalutils.segmenters.protocol import WARNINGS_FILE, Availability, write_thalamus
+from thalutils.segmenters.thalnet import weight_files
+
+
+class ThalNet:
+    """The study's own network; it takes any contrast as it is, and has no presets."""
+
+    name = "ThalNet"
+    contrasts = ("T1", "FLAIR", "R1")
+    per_contrast = True
+    slow = False
+
+    def availability(self) -> Availability:
+        """Tell whether the weights are in the package, and which they are."""
+        try:
+            return Availability(True, version=weight_files.version())
+        except ToolError as error:
+            return Availability(False, reason=str(error))
+
+    def options(self, preset: str) -> dict[str, object]:
+        """Return the weights' checksums and the code that applies them."""
+        return {
+            "weights": read_json(weight_files.FOLDER / weight_files.CHECKSUMS),
+            "code": code_hash("thalutils.segmenters.thalnet.segmenting"),
+        }
+
+    def segment(self, image: Path, mask: Path, folder: Path, preset: str) -> None:
+        """Segment one image; also leaves the network's certainty and warnings in ``warnings.json``."""
+        from thalutils.imaging import quality
+        from thalutils.segmenters.thalnet.segmenting import segment
+
+        like = quality.load(image)
+        drawn = segment(like, _networks())
+        write_thalamus(drawn.labels, like, folder, self.name)
+        sure = {"certainty": drawn.certainty, "flip_dice": drawn.flip_dice, "warnings": list(drawn.warnings)}
+        write_json(folder / WARNINGS_FILE, sure)
+
+
+@lru_cache(maxsize=1)
+def _networks():
+    from thalutils.segmenters.thalnet import (
+        network,
+    )  # here, since torch takes a second and most commands do without
+
+    return network.load()

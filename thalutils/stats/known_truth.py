@@ -1,0 +1,128 @@
+"""How near measured volumes and changes come to ones that are known exactly, as on simulated scans."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+
+from thalutils import tables
+from thalutils.schemas import SCHEMAS
+from thalutils.stats import coefficients
+from thalutils.stats.resampling import interval
+
+RESAMPLES, SEED = 2000, 31
+FEWEST = 10
+# Volumes are counted on a grid, so that a loss of nothing is one of a few thousandths of a percent.
+UNCHANGED_PERCENT = 0.05
+
+
+def accuracy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold volumes and overlap against the truth, by set of heads and contrast.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a mask: ``heads`` (the set), ``person`` (whose heads are alike: the clusters), ``contrast``,
+        ``truth_ml``, ``volume_ml`` and ``dice``; the last two are missing where no mask was drawn.
+
+    Returns
+    -------
+    DataFrame
+        The table ``thalnet_accuracy``. Bias is the mean difference in percent of the truth, slope that of the
+        measured on the true volume; their intervals are robust to heads of one person being alike (cluster
+        sandwich, Student's t with a degree of freedom a cluster but one). The interval of ICC(A,1) comes from
+        a bootstrap over persons, and is left out where there are fewer than ten. In few persons all are rough.
+    """
+    rows = []
+    for (heads, contrast), mine in frame.groupby(["heads", "contrast"], sort=False):
+        drawn = mine.dropna(subset=["volume_ml"])
+        row = {"heads": heads, "contrast": contrast, "n": len(mine), "n_persons": mine["person"].nunique()}
+        dice = mine["dice"].fillna(0)  # thalami that were not found overlap with nothing
+        row |= {
+            "n_missed": len(mine) - len(drawn),
+            "dice": dice.median(),
+            "dice_lowest": dice.min(),
+        }
+        if len(drawn) >= FEWEST:
+            row |= _volumes(drawn)
+        rows.append(row)
+    columns = list(SCHEMAS["thalnet_accuracy"].columns)
+    return tables.check("thalnet_accuracy", pd.DataFrame(rows).reindex(columns=columns))
+
+
+def _volumes(drawn: pd.DataFrame) -> dict[str, float]:
+    percent = 100 * (drawn["volume_ml"] / drawn["truth_ml"] - 1)
+    found = _clustered(percent, np.ones((len(drawn), 1)), drawn["person"], "bias_percent")
+    found |= _clustered(drawn["volume_ml"], sm.add_constant(drawn["truth_ml"]), drawn["person"], "slope")
+    icc = coefficients.icc(drawn["volume_ml"].to_numpy(), drawn["truth_ml"].to_numpy())["icc_a1"]
+    if drawn["person"].nunique() < FEWEST:  # a bootstrap of a handful of clusters promises too much
+        return found | {"icc_a1": icc}
+    low, high = _resampled(drawn, lambda some: coefficients.icc(some["volume_ml"].to_numpy(), some["truth_ml"].to_numpy())["icc_a1"])  # fmt: skip
+    return found | {"icc_a1": icc, "icc_a1_low": low, "icc_a1_high": high}
+
+
+def _clustered(
+    outcome: pd.Series, design: np.ndarray | pd.DataFrame, persons: pd.Series, name: str
+) -> dict[str, float]:
+    """Return the last coefficient with an interval; robust to clusters where there are heads that are alike."""
+    model = sm.OLS(outcome.to_numpy(), np.asarray(design))
+    if persons.nunique() < len(persons):
+        groups = pd.factorize(persons)[0]
+        fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
+    else:
+        fit = model.fit()
+    low, high = fit.conf_int()[-1]
+    return {name: fit.params[-1], f"{name}_low": low, f"{name}_high": high}
+
+
+def _resampled(drawn: pd.DataFrame, statistic: Callable[[pd.DataFrame], float]) -> tuple[float, float]:
+    """Return the percentile interval of a statistic over resampled persons."""
+    rng = np.random.default_rng(SEED)
+    parts = [part for _, part in drawn.groupby("person", sort=False)]
+    found = []
+    for _ in range(RESAMPLES):
+        found.append(
+            statistic(pd.concat([parts[place] for place in rng.integers(len(parts), size=len(parts))]))
+        )
+    low, high = interval(np.array(found))
+    return float(low), float(high)
+
+
+def recovery(frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold measured changes against known ones, by set of heads and contrast.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a pair of scans: ``heads``, ``contrast``, ``true_percent`` and ``measured_percent`` (changes in
+        percent of the first volume).
+
+    Returns
+    -------
+    DataFrame
+        The table ``thalnet_recovery``: the slope of the measured on the true change, the mean difference of
+        both, the standard deviation about the line, and ``rescan_sd_percent``, the standard deviation of one
+        volume between scans of unchanged anatomy, from the pairs without change.
+    """
+    rows = []
+    for (heads, contrast), mine in frame.groupby(["heads", "contrast"], sort=False):
+        known = mine.dropna(subset=["measured_percent"])
+        row = {"heads": heads, "contrast": contrast, "n": len(known)}
+        if len(known) >= FEWEST:
+            persons = pd.Series(np.arange(len(known)))
+            row |= _clustered(
+                known["measured_percent"], sm.add_constant(known["true_percent"]), persons, "slope"
+            )
+            row |= _clustered(known["measured_percent"] - known["true_percent"], np.ones((len(known), 1)), persons, "bias_percent")  # fmt: skip
+            line = np.polyfit(known["true_percent"], known["measured_percent"], 1)
+            left = known["measured_percent"] - np.polyval(line, known["true_percent"])
+            row["sd_percent"] = float(np.sqrt((left**2).sum() / (len(known) - 2)))
+        still = known.loc[known["true_percent"].abs() < UNCHANGED_PERCENT, "measured_percent"]
+        row |= {
+            "n_rescans": len(still),
+            "rescan_sd_percent": still.std() / np.sqrt(2) if len(still) > 2 else np.nan,
+        }
+        rows.append(row)
+    columns = list(SCHEMAS["thalnet_recovery"].columns)
+    return tables.check("thalnet_recovery", pd.DataFrame(rows).reindex(columns=columns))
