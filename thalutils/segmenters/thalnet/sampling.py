@@ -18,7 +18,7 @@ def scale(image: torch.Tensor) -> torch.Tensor:
     Examples
     --------
     >>> ramp = scale(torch.arange(1001.0) * 3 - 500)
-    >>> ramp.min().item(), ramp.max().item(), round(ramp[500].item(), 3)
+    >>> ramp.min().item(), ramp.max().item(), round(ramp[500].item(), 2)
     (0.0, 1.0, 0.5)
     """
     values = image.flatten()
