@@ -208,7 +208,7 @@ def _still(
         fig.legend(
             handles=[Line2D([], [], color=shades[name], label=name) for name in masks],
             loc="outside lower center",
-            ncols=min(len(masks), 5),
+            ncols=min(len(masks), 4),
             labelcolor="white",
             frameon=False,
         )
