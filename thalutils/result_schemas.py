@@ -295,7 +295,9 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "heads": text("Which simulated heads"),
             "contrast": text("T1, FLAIR or R1"),
             "n": number("Heads", "heads", 0),
-            "n_persons": number("People whose anatomy they are", "people", 0),
+            "n_persons": number(
+                "Clusters: people kept out, or heads where all are deformations of one atlas", "count", 0
+            ),
             "n_missed": number("Heads in which no thalami were found", "heads", 0),
             "dice": fraction("Median Dice with the truth, sides told apart"),
             "dice_lowest": fraction("Lowest Dice"),

@@ -119,5 +119,6 @@ def numbers(accuracy: pd.DataFrame, recovery: pd.DataFrame) -> dict[str, float]:
         "thalnet.dice_lowest": float(unseen["dice_lowest"].min()),
         "thalnet.recovery_lowest": float(recovery["slope"].min()),
         "thalnet.recovery_highest": float(recovery["slope"].max()),
+        "thalnet.n_rescans": int(recovery["n_rescans"].min()),
         "thalnet.rescan_sd_percent": float(recovery["rescan_sd_percent"].max()),
     }

@@ -45,7 +45,7 @@ def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session
     A tool whose result serves every contrast runs once a visit. SAMSEG, the one slow tool, runs on
     all contrasts of the first visits of the first `samseg_all` people and on the T1w of the first visits
     of the first `samseg_t1`; -1 means every visit of everyone. A contrast that a visit has no aligned image
-    of is passed over: the stage that should have made it says why.
+    of is passed over: where it had the scan, the stage that could not align it says why.
     """
     order = list(cohort.participants["participant_id"])
 

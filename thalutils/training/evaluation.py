@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 from nibabel.affines import apply_affine
@@ -141,8 +142,6 @@ def _references(
 def _judge(
     data: np.ndarray, frame: Frame, truth: np.ndarray, manual: np.ndarray, networks: network.Networks
 ) -> dict[str, float]:
-    import nibabel as nib
-
     try:
         found = segmenting.segment(nib.Nifti1Image(data.astype(np.float32), frame.affine), networks)
     except ToolError as error:

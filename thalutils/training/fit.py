@@ -84,8 +84,7 @@ def sample(part: str, person: Person, draw: synthesis.Draw, kind: str | None = N
     """Return an image (channels, x, y, z) for a network, and its target (classes, x, y, z)."""
     if part == "draw":
         return synthesis.box_sample(person, draw, kind)
-    one = synthesis.head_sample(person, draw)
-    return one.image[None], one.target
+    return synthesis.head_sample(person, draw)
 
 
 def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 from thalutils import fetch
 from thalutils.files import hash_file
 from thalutils.process import cached
+from thalutils.segmenters.protocol import LEFT, RIGHT
 from thalutils.segmenters.thalnet import pose
 from thalutils.segmenters.thalnet.network import STRUCTURES, THALAMI
 from thalutils.simulate import anatomy
@@ -19,7 +20,6 @@ HELD_OUT = ("04", "08", "12", "15")
 EVERYONE = tuple(f"{number:02d}" for number in range(1, 21))
 TRAINED = tuple(person for person in EVERYONE if person not in WATCHED + HELD_OUT)
 
-LEFT, RIGHT = 10, 49
 MARGIN_MM = np.array([36, 40, 40])
 ROUNDS = 5
 

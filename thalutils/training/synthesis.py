@@ -4,40 +4,21 @@ After the idea of Billot et al. 2023 (SynthSeg, Med Image Anal 86:102789), writt
 is added stands about the thalamus, where real scans differ from flat tissues.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 from torch.nn import functional
 
+from thalutils.segmenters.protocol import LEFT, RIGHT
 from thalutils.segmenters.thalnet import pose
-from thalutils.segmenters.thalnet.network import BOX_MM, BOX_SHAPE, LOCATE_MM, STRUCTURES
+from thalutils.segmenters.thalnet.network import BOX_MM, BOX_SHAPE, HEAD_SHAPE, LOCATE_MM, STRUCTURES
 from thalutils.segmenters.thalnet.sampling import scale
 from thalutils.training import contrasts
-from thalutils.training.label_maps import LEFT, RIGHT, Person
+from thalutils.training.label_maps import Person
 
 CORNERS = np.stack(np.meshgrid(*[(-0.25, 0.25)] * 3, indexing="ij"), -1).reshape(-1, 3)
-# The largest whole-head image that is drawn, in voxels of LOCATE_MM.
-HEAD_SHAPE = (40, 48, 40)
 # How far a head is turned about each axis (standard deviation), and at times about any axis (at most).
 TILT_DEG, WIDE_DEG, WIDE_ODDS = 9.0, 50.0, 0.25
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One training image.
-
-    Attributes
-    ----------
-    image : Tensor of float32, shape (x, y, z)
-        Scaled as the network takes it.
-    target : Tensor of float32, shape (classes, x, y, z)
-        The share of each class in each voxel.
-    """
-
-    image: torch.Tensor
-    target: torch.Tensor
 
 
 class Draw:
@@ -68,9 +49,7 @@ class Draw:
         return smooth / smooth.std()
 
 
-def box_sample(
-    person: Person, draw: Draw, kind: str | None = None, images: int = 1
-) -> tuple[torch.Tensor, torch.Tensor]:
+def box_sample(person: Person, draw: Draw, kind: str | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw an image of the box about the thalami, and what is thalamus in it.
 
     Parameters
@@ -78,13 +57,11 @@ def box_sample(
     person : Person
     draw : Draw
     kind : str, optional
-        Of contrast; random where it is left out. Several, separated by commas, for several images.
-    images : int
-        How many images of the same anatomy.
+        Of contrast; random where it is left out.
 
     Returns
     -------
-    image : Tensor, shape (images, *BOX_SHAPE)
+    image : Tensor, shape (1, *BOX_SHAPE)
     target : Tensor, shape (3, *BOX_SHAPE)
         Shares of background, left and right thalamus.
     """
@@ -101,20 +78,24 @@ def box_sample(
         left, right = right, left
     shares = torch.stack([left.float().mean(0), right.float().mean(0)]).reshape(2, *BOX_SHAPE)
     target = torch.cat([1 - shares.sum(0, keepdim=True), shares])
-    kinds = (
-        kind.split(",") if kind else [rng.choice(contrasts.KINDS, p=contrasts.ODDS) for _ in range(images)]
-    )
-    filled = [_fill(index, person.values, shares.sum(0), placed, one, draw) for one in kinds]
-    return torch.stack([scale(_acquire(one, draw)) for one in filled]), target
+    kind = kind or str(rng.choice(contrasts.KINDS, p=contrasts.ODDS))
+    filled = _fill(index, person.values, shares.sum(0), placed, kind, draw)
+    return scale(_acquire(filled, draw))[None], target
 
 
-def head_sample(person: Person, draw: Draw) -> Sample:
-    """Draw a coarse image of a whole head, in any position, cropped or stripped at times, and its structures."""
+def head_sample(person: Person, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw a coarse image of a whole head, in any position, cropped or stripped at times, and its structures.
+
+    Returns
+    -------
+    image : Tensor, shape (1, *HEAD_SHAPE)
+    target : Tensor, shape (structures + 1, *HEAD_SHAPE)
+    """
     rng = draw.rng
     shape = HEAD_SHAPE
     grid = _grid(shape, LOCATE_MM)
     if draw.chance(0.04):
-        return Sample(scale(_nothing(draw, shape)), _classes(torch.zeros(shape, dtype=torch.long)))
+        return scale(_nothing(draw, shape))[None], _classes(torch.zeros(shape, dtype=torch.long))
     scales = np.exp(np.clip(rng.normal(0, 0.08), -0.2, 0.2) + rng.normal(0, 0.04, 3))
     placed, linear = _placed(
         grid, rng, tilt_deg=TILT_DEG, shift_mm=12.0, scales=scales, wide=draw.chance(WIDE_ODDS)
@@ -136,7 +117,7 @@ def head_sample(person: Person, draw: Draw) -> Sample:
     image = image * (1 + rng.uniform(0, 0.08) * draw.field(shape, 30, LOCATE_MM)[0])
     keep = _cropped(grid, draw, placed).reshape(shape)
     image, target = image * keep, target * keep
-    return Sample(scale(_acquire(image, draw, voxel_mm=LOCATE_MM)), _classes(target))
+    return scale(_acquire(image, draw, voxel_mm=LOCATE_MM))[None], _classes(target)
 
 
 def _grid(shape: tuple[int, ...], spacing_mm: float) -> np.ndarray:

@@ -32,6 +32,8 @@ STRUCTURES: dict[str, tuple[int, ...]] = {
 }
 THALAMI = (5, 6)
 LOCATE_MM = 6.0
+# The box in which a whole head is looked for once it lies upright, as in training.
+HEAD_SHAPE = (40, 48, 40)
 LOCATE_FILTERS = (16, 32, 64, 128)
 # The fine network's box, in the head's own frame, and its classes: background, left, right.
 BOX_SHAPE = (72, 64, 48)

@@ -17,6 +17,7 @@ from thalutils.segmenters.thalnet import pose
 from thalutils.segmenters.thalnet.network import (
     BOX_MM,
     BOX_SHAPE,
+    HEAD_SHAPE,
     LOCATE_MM,
     STRUCTURES,
     THALAMI,
@@ -25,8 +26,6 @@ from thalutils.segmenters.thalnet.network import (
 )
 from thalutils.segmenters.thalnet.sampling import onto_grid, scale
 
-# Sizes of the frame in which a head is looked for again, once it is known how it lies.
-SEARCH_SHAPE = (40, 48, 40)
 MULTIPLE = 8
 # How the scan is turned before the first look, about x, y and z. The frame's heads bow: those of people in a
 # scanner, and of templates, lie some 20 degrees from it.
@@ -163,8 +162,8 @@ def find(data: torch.Tensor, affine: np.ndarray, networks: Networks) -> np.ndarr
         grid[:3, 3] += middle
         try:
             to_frame = _fit(data, affine, shape, np.linalg.inv(turn) @ grid, networks)
-            upright = np.linalg.inv(to_frame) @ pose.box_affine(SEARCH_SHAPE, LOCATE_MM)
-            return _fit(data, affine, SEARCH_SHAPE, upright, networks)
+            upright = np.linalg.inv(to_frame) @ pose.box_affine(HEAD_SHAPE, LOCATE_MM)
+            return _fit(data, affine, HEAD_SHAPE, upright, networks)
         except ToolError as error:
             fault = error
     raise fault

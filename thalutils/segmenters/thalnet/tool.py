@@ -46,8 +46,7 @@ class ThalNet:
 
 @lru_cache(maxsize=1)
 def _networks():
-    from thalutils.segmenters.thalnet import (
-        network,
-    )  # here, since torch takes a second and most commands do without
+    # here, since torch takes a second and most commands do without
+    from thalutils.segmenters.thalnet import network
 
     return network.load()
