@@ -13,7 +13,7 @@ out = Console(highlight=False, soft_wrap=True)
 
 
 def train(output: Path, part: str, steps: int | None, seed: int) -> int:
-    """Fit one network or both; return the exit code.
+    """Fit one network or all; return the exit code.
 
     Raises
     ------
@@ -27,10 +27,10 @@ def train(output: Path, part: str, steps: int | None, seed: int) -> int:
     from thalutils.segmenters.thalnet.weight_files import PARTS
     from thalutils.training import fit
 
-    if part not in (*PARTS, "both"):
-        raise UsageError(f"train: there is no network {part}; give {', '.join(PARTS)} or both.")
+    if part not in (*PARTS, "all"):
+        raise UsageError(f"train: there is no network {part}; give {', '.join(PARTS)} or all.")
     torch.set_num_threads(os.cpu_count() or 1)
-    for name in PARTS if part == "both" else (part,):
+    for name in PARTS if part == "all" else (part,):
         plan = replace(fit.PLANS[name], seed=seed)
         if steps:
             plan = replace(plan, steps=steps)

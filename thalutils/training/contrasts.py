@@ -38,6 +38,8 @@ SHARE_T2 = {
 }  # fmt: skip
 KINDS = ("T1", "T2", "FLAIR", "PD", "random")
 ODDS = (0.34, 0.08, 0.28, 0.08, 0.22)
+# What the images of the joint network look like.
+JOINT_KINDS = {"T1": "T1", "FLAIR": "FLAIR", "R1": "T1"}
 
 
 def brightness(kind: str, rng: np.random.Generator) -> dict[str, float]:

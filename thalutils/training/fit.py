@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
@@ -39,13 +39,15 @@ class Plan:
     Attributes
     ----------
     part : str
-        ``locate`` or ``draw``.
+        ``locate``, ``draw`` or ``joint``.
     steps, batch : int
         Updates of the weights, and images for each.
     rate : float
         Highest learning rate; it rises over the first steps and falls as a cosine to zero.
     seed : int
         Of the first weights and of every image.
+    begins_as : str
+        The network whose weights this one begins with; none where empty.
     """
 
     part: str
@@ -53,9 +55,14 @@ class Plan:
     batch: int = 2
     rate: float = 1e-3
     seed: int = 1
+    begins_as: str = ""
 
 
-PLANS = {"locate": Plan("locate", 3500, rate=2e-3), "draw": Plan("draw", 4500, rate=1.5e-3)}
+PLANS = {
+    "locate": Plan("locate", 3500, rate=2e-3),
+    "draw": Plan("draw", 4500, rate=1.5e-3),
+    "joint": Plan("joint", 3000, rate=1e-3, begins_as="draw"),
+}
 
 
 class Images(Dataset):
@@ -84,6 +91,8 @@ def sample(part: str, person: Person, draw: synthesis.Draw, kind: str | None = N
     """Return an image (channels, x, y, z) for a network, and its target (classes, x, y, z)."""
     if part == "draw":
         return synthesis.box_sample(person, draw, kind)
+    if part == "joint":
+        return synthesis.joint_sample(person, draw)
     return synthesis.head_sample(person, draw)
 
 
@@ -141,6 +150,8 @@ def fit(plan: Plan, folder: Path, cache: Path, tell: Callable[[str], None] = pri
     room = folder / plan.part
     torch.manual_seed(plan.seed)
     model = network.untrained(plan.part)
+    if plan.begins_as:
+        _begin_as(model, plan.begins_as, folder)
     averaged = {name: value.clone() for name, value in model.state_dict().items()}
     optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=1e-4)
     start, log, spent = _resume(room, plan, model, averaged, optimiser)
@@ -183,7 +194,7 @@ def watch(plan: Plan, state: dict[str, torch.Tensor], person: Person) -> float:
     model = network.untrained(plan.part)
     model.load_state_dict(state)
     model.eval()
-    sides = [0, 1] if plan.part == "draw" else [one - 1 for one in network.THALAMI]
+    sides = [one - 1 for one in network.THALAMI] if plan.part == "locate" else [0, 1]
     found = []
     for number in range(WATCH_SAMPLES):
         draw = synthesis.Draw(plan.seed, 2**40, number)
@@ -212,6 +223,16 @@ def _keep(room: Path, plan: Plan, step: int, model: Any, averaged: Any, optimise
         torch.save(state, draft)
     with atomic_path(room / LOG) as draft:
         pd.DataFrame(log).to_csv(draft, sep="\t", index=False)
+
+
+def _begin_as(model: torch.nn.Module, part: str, folder: Path) -> None:
+    """Give a network another's weights, from this folder or else from the package; each channel begins alike."""
+    found = [room / f"{part}.safetensors" for room in (folder, weight_files.FOLDER)]
+    state = load_file(next(path for path in found if path.exists()))
+    wanted = model.state_dict()
+    for name, value in state.items():
+        wanted[name] = value.float().expand(wanted[name].shape) / (wanted[name].numel() / value.numel())
+    model.load_state_dict(network.own(wanted), strict=False)
 
 
 def _resume(room: Path, plan: Plan, model: Any, averaged: Any, optimiser: Any) -> tuple[int, list, float]:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from thalutils.segmenters.protocol import LEFT, RIGHT
 from thalutils.segmenters.thalnet import pose
-from thalutils.segmenters.thalnet.network import BOX_MM, BOX_SHAPE, HEAD_SHAPE, LOCATE_MM, STRUCTURES
+from thalutils.segmenters.thalnet.network import BOX_MM, BOX_SHAPE, HEAD_SHAPE, JOINT, LOCATE_MM, STRUCTURES
 from thalutils.segmenters.thalnet.sampling import scale
 from thalutils.training import contrasts
 from thalutils.training.label_maps import Person
@@ -19,6 +19,9 @@ from thalutils.training.label_maps import Person
 CORNERS = np.stack(np.meshgrid(*[(-0.25, 0.25)] * 3, indexing="ij"), -1).reshape(-1, 3)
 # How far a head is turned about each axis (standard deviation), and at times about any axis (at most).
 TILT_DEG, WIDE_DEG, WIDE_ODDS = 9.0, 50.0, 0.25
+LESION_ODDS = 0.4
+# Of the joint network's images: how often each is absent, and how far from the others along each axis (SD).
+ABSENT_ODDS, LEFT_MM = 0.3, 0.25
 
 
 class Draw:
@@ -65,6 +68,41 @@ def box_sample(person: Person, draw: Draw, kind: str | None = None) -> tuple[tor
     target : Tensor, shape (3, *BOX_SHAPE)
         Shares of background, left and right thalamus.
     """
+    index, placed, target = _box(person, draw)
+    kind = kind or str(draw.rng.choice(contrasts.KINDS, p=contrasts.ODDS))
+    filled = _fill(index, person.values, target[1:].sum(0), placed, kind, draw)
+    return scale(_acquire(filled, draw))[None], target
+
+
+def joint_sample(person: Person, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw a T1w, a FLAIR and an R1 of the same box, brought together about as well as registration does.
+
+    Some are left out (all zero), never all. Lesions lie in the same place in each.
+
+    Returns
+    -------
+    image : Tensor, shape (3, *BOX_SHAPE)
+        In the order of ``network.JOINT``.
+    target : Tensor, shape (3, *BOX_SHAPE)
+        As for :func:`box_sample`.
+    """
+    index, placed, target = _box(person, draw)
+    there = draw.rng.uniform(size=len(JOINT)) >= ABSENT_ODDS
+    there[draw.rng.integers(len(JOINT))] = True
+    lesions = _lesions(BOX_SHAPE, draw.rng) if draw.chance(LESION_ODDS) else torch.zeros(BOX_SHAPE)
+    images = []
+    for name, present in zip(JOINT, there, strict=True):
+        if not present:
+            images.append(torch.zeros(BOX_SHAPE))
+            continue
+        kind = "random" if draw.chance(0.15) else contrasts.JOINT_KINDS[name]
+        filled = _fill(index, person.values, target[1:].sum(0), placed, kind, draw, lesions)
+        images.append(scale(_moved(_acquire(filled, draw), draw)))
+    return torch.stack(images), target
+
+
+def _box(person: Person, draw: Draw) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Deform a person; return the labels' indices in the box, where its voxels lie, and what is thalamus."""
     rng = draw.rng
     grid = _grid(BOX_SHAPE, BOX_MM)
     scales = np.exp(np.clip(rng.normal(0, 0.07), -0.16, 0.16) + np.clip(rng.normal(0, 0.04, 3), -0.1, 0.1))
@@ -77,10 +115,16 @@ def box_sample(person: Person, draw: Draw, kind: str | None = None) -> tuple[tor
     if mirrored:
         left, right = right, left
     shares = torch.stack([left.float().mean(0), right.float().mean(0)]).reshape(2, *BOX_SHAPE)
-    target = torch.cat([1 - shares.sum(0, keepdim=True), shares])
-    kind = kind or str(rng.choice(contrasts.KINDS, p=contrasts.ODDS))
-    filled = _fill(index, person.values, shares.sum(0), placed, kind, draw)
-    return scale(_acquire(filled, draw))[None], target
+    return index, placed, torch.cat([1 - shares.sum(0, keepdim=True), shares])
+
+
+def _moved(image: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Shift an image by what registration leaves, interpolating it as registration does."""
+    theta = torch.eye(3, 4)
+    shift_mm = np.clip(draw.rng.normal(0, LEFT_MM, 3), -3 * LEFT_MM, 3 * LEFT_MM)
+    theta[:, 3] = torch.from_numpy((2 * shift_mm / BOX_MM / np.array(BOX_SHAPE))[::-1].astype(np.float32))
+    where = functional.affine_grid(theta[None], (1, 1, *BOX_SHAPE), align_corners=False)
+    return functional.grid_sample(image[None, None], where, padding_mode="border", align_corners=False)[0, 0]
 
 
 def head_sample(person: Person, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
@@ -196,6 +240,7 @@ def _fill(
     placed: torch.Tensor,
     kind: str,
     draw: Draw,
+    lesions: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Give each voxel its brightness: tissues, their inner variation, the thalamus's nuclei, lesions, plexus."""
     rng, shape = draw.rng, BOX_SHAPE
@@ -224,9 +269,10 @@ def _fill(
         level = rng.uniform(0.2, 1.0) * drawn["cortex"] - drawn["csf"]
         spots = torch.sigmoid(8 * (draw.field(shape, 6, BOX_MM)[0] - rng.uniform(0.8, 2.0)))
         image = image + fluid * spots * level
-    if draw.chance(0.4):
+    if draw.chance(LESION_ODDS) if lesions is None else bool(lesions.any()):
         level = drawn.get("lesion", rng.uniform()) - drawn["white"]
-        image = image + (white + (0.5 * thalamus if draw.chance(0.3) else 0)) * _lesions(shape, rng) * level
+        where = white + (0.5 * thalamus if draw.chance(0.3) else 0)
+        image = image + where * (_lesions(shape, rng) if lesions is None else lesions) * level
     return image
 
 

@@ -1,4 +1,4 @@
-"""ThalNet's two networks: what they take and give, how they are built, and how their weights are read."""
+"""ThalNet's networks: what they take and give, how they are built, and how their weights are read."""
 
 import json
 from dataclasses import dataclass
@@ -39,18 +39,22 @@ LOCATE_FILTERS = (16, 32, 64, 128)
 BOX_SHAPE = (72, 64, 48)
 BOX_MM = 1.0
 DRAW_FILTERS = (16, 32, 64, 128)
+# What the joint network takes beside each other, in this order; one that is not there is all zero.
+JOINT = ("T1", "FLAIR", "R1")
 
 
 @dataclass(frozen=True)
 class Networks:
-    """Both networks, ready to run.
+    """The networks, ready to run.
 
     Attributes
     ----------
     locate : torch.nn.Module
         (1, 1, x, y, z) to the logits of background and :data:`STRUCTURES`; sizes are multiples of 8.
     draw : torch.nn.Module
-        (1, channels, *BOX_SHAPE) to the logits of background, left and right.
+        (1, 1, *BOX_SHAPE) to the logits of background, left and right.
+    joint : torch.nn.Module
+        (1, len(JOINT), *BOX_SHAPE) to the same.
     centres_mm : ndarray, shape (15, 3)
         Where the structures' centres lie in the frame: x to the right, y forward, z up, the middle of
         the thalami at 0.
@@ -59,18 +63,19 @@ class Networks:
 
     locate: torch.nn.Module
     draw: torch.nn.Module
+    joint: torch.nn.Module
     centres_mm: np.ndarray
     version: str
 
 
-def unet(filters: tuple[int, ...], classes: int) -> torch.nn.Module:
+def unet(filters: tuple[int, ...], classes: int, channels: int = 1) -> torch.nn.Module:
     """Return an untrained U-Net: MONAI's ``DynUNet`` with instance normalisation, halving at each level."""
     from monai.networks.nets import DynUNet
 
     levels = len(filters)
     return DynUNet(
         spatial_dims=3,
-        in_channels=1,
+        in_channels=channels,
         out_channels=classes,
         kernel_size=[3] * levels,
         strides=[1] + [2] * (levels - 1),
@@ -86,8 +91,10 @@ def own(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def untrained(part: str) -> torch.nn.Module:
-    """Return the network ``locate`` or ``draw`` before its training."""
-    return unet(LOCATE_FILTERS, len(STRUCTURES) + 1) if part == "locate" else unet(DRAW_FILTERS, 3)
+    """Return the network ``locate``, ``draw`` or ``joint`` before its training."""
+    if part == "locate":
+        return unet(LOCATE_FILTERS, len(STRUCTURES) + 1)
+    return unet(DRAW_FILTERS, 3, len(JOINT) if part == "joint" else 1)
 
 
 def load(folder: Path = weight_files.FOLDER) -> Networks:
@@ -96,7 +103,7 @@ def load(folder: Path = weight_files.FOLDER) -> Networks:
     Parameters
     ----------
     folder : Path
-        Holds ``locate.safetensors``, ``draw.safetensors`` and ``checksums.json``.
+        Holds a file of weights for each of :data:`weight_files.PARTS`, and ``checksums.json``.
 
     Raises
     ------
@@ -115,4 +122,4 @@ def load(folder: Path = weight_files.FOLDER) -> Networks:
         network.load_state_dict({name: value.float() for name, value in state.items()}, strict=False)
         networks[part] = network.eval()
     centres = np.array(json.loads(known["locate"]["centres_mm"]))
-    return Networks(networks["locate"], networks["draw"], centres, weight_files.version(folder, known))
+    return Networks(**networks, centres_mm=centres, version=weight_files.version(folder, known))

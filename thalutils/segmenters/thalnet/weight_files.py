@@ -9,7 +9,7 @@ from thalutils.files import hash_file, hash_json, read_json
 
 FOLDER = Path(__file__).parent / "weights"
 CHECKSUMS = "checksums.json"
-PARTS = ("locate", "draw")
+PARTS = ("locate", "draw", "joint")
 
 
 def facts(folder: Path = FOLDER) -> dict[str, dict[str, str]]:
