@@ -154,6 +154,11 @@ def test_the_page_of_the_kind_that_leads_stands_first(library):
     assert [cohort.name for cohort in book.holders(agreement, both[:1])] == ["phantom"]
 
 
+def test_a_page_that_is_alike_for_all_stands_once(library):
+    alike = stages.load(library)[3].model_copy(update={"alike": True})
+    assert [cohort.name for cohort in book.holders(alike, load("phantom", "twin"))] == ["phantom"]
+
+
 def test_a_dropped_pages_own_pages_move_up():
     contents = {
         "chapters": [{"file": "a", "sections": [{"file": "b"}]}, {"file": "c", "sections": [{"file": "d"}]}]

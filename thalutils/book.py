@@ -94,7 +94,8 @@ def _lay_out(cohorts: list[Cohort], stages: list[Stage], source: Path) -> None:
 def holders(stage: Stage, cohorts: list[Cohort]) -> list[Cohort]:
     """Return the cohorts that have a page of a stage, the one whose page stands first first."""
     mine = [cohort for cohort in cohorts if applies(stage, cohort)]
-    return sorted(mine, key=lambda cohort: stage.leads not in (None, cohort.kind))
+    mine.sort(key=lambda cohort: stage.leads not in (None, cohort.kind))
+    return mine[:1] if stage.alike else mine
 
 
 def _name_cohort(path: Path, cohort: Cohort) -> None:

@@ -77,19 +77,27 @@ def segment(
         Path | None,
         typer.Option(help="A folder of weights that `thalutils train` made; default the package's."),
     ] = None,
+    flair: Annotated[
+        Path | None,
+        typer.Option(help="A FLAIR of the same head, registered to SCAN, its T1w: one mask from both."),
+    ] = None,
+    r1: Annotated[
+        Path | None, typer.Option("--r1", help="An R1 map of the same head, registered to SCAN, its T1w.")
+    ] = None,
 ) -> None:
     """Draw both thalami on scans of any contrast with ThalNet; print their volumes."""
     from thalutils import segment_console
 
-    raise typer.Exit(segment_console.segment(scans, output, output_dir, preview, weights))
+    others = {name: path for name, path in (("FLAIR", flair), ("R1", r1)) if path}
+    raise typer.Exit(segment_console.segment(scans, output, output_dir, preview, weights, others))
 
 
 @app.command()
 def train(
     output: Annotated[Path, typer.Argument(help="A folder for checkpoints, logs and weights.")],
     part: Annotated[
-        str, typer.Option(help="locate (finds the thalami), draw (draws them) or both.")
-    ] = "both",
+        str, typer.Option(help="locate, sketch, draw or joint: fitted in this order; or all.")
+    ] = "all",
     steps: Annotated[
         int | None, typer.Option(min=1, help="Updates; default what the package's weights had.")
     ] = None,

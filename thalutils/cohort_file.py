@@ -36,6 +36,7 @@ class Phantom(BaseModel):
     supersampling: int = Field(2, ge=1, le=6)
     snr: float = Field(60.0, gt=0)
     spoiling: Literal["ideal", "imperfect"] = "ideal"
+    border_contrast: float = Field(1.0, gt=0, le=4)
     movement_mm: float = Field(1.5, ge=0)
     movement_deg: float = Field(1.5, ge=0)
 

@@ -293,7 +293,9 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
     "thalnet_accuracy": schema(
         {
             "heads": text("Which simulated heads"),
-            "contrast": text("T1, FLAIR or R1"),
+            "contrast": text(
+                "T1, FLAIR, R1, the vote over the three, or joint: the network that sees them at once"
+            ),
             "n": number("Heads", "heads", 0),
             "n_persons": number(
                 "Clusters: people kept out, or heads where all are deformations of one atlas", "count", 0
@@ -307,10 +309,27 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["heads", "contrast"],
     ),
+    "thalnet_gain": schema(
+        {
+            "way": text("How contrasts are joined: vote or joint"),
+            "added": text("The map that is added to T1w and FLAIR"),
+            "border_contrast": number(
+                "R1 and MT saturation of the thalamus less white matter's, over the literature's", "ratio", 0
+            ),
+            "n": number("Heads", "heads", 0),
+            "dice_without": fraction("Mean Dice with the truth, without the map"),
+            **_interval("dice_gain", "Mean difference of Dice when it is added"),
+            "error_without_percent": number("Mean size of the volume's error, without the map", "%", 0),
+            **_interval("error_gain_percent", "Mean difference of that size when it is added", "%"),
+        },
+        ["way", "added", "border_contrast"],
+    ),
     "thalnet_recovery": schema(
         {
             "heads": text("Which simulated heads"),
-            "contrast": text("T1, FLAIR or R1"),
+            "contrast": text(
+                "T1, FLAIR, R1, the vote over the three, or joint: the network that sees them at once"
+            ),
             "n": number("Pairs of scans", "pairs", 0),
             **_interval("slope", "Slope of measured on true change"),
             **_interval("bias_percent", "Mean difference of measured from true change, in points", "%"),

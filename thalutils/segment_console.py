@@ -2,7 +2,7 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,11 +19,12 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 
 @dataclass(frozen=True)
 class Job:
-    """One scan, where its mask goes and, if wanted, its picture."""
+    """One scan, where its mask goes and, if wanted, its picture; other contrasts of the same head beside it."""
 
     scan: Path
     mask: Path
     preview: Path | None
+    others: dict[str, Path] = field(default_factory=dict)
 
 
 def segment(
@@ -32,8 +33,11 @@ def segment(
     output_dir: Path | None,
     preview: Path | None,
     weights: Path | None = None,
+    others: dict[str, Path] | None = None,
 ) -> int:
     """Draw both thalami on each scan; return the exit code, 1 where one failed.
+
+    With `others` (``FLAIR``, ``R1``) the one scan is a T1w, and one mask is drawn from all of them.
 
     Raises
     ------
@@ -41,6 +45,9 @@ def segment(
         Where the outputs asked for do not fit the scans; nothing is written then.
     """
     wanted = jobs(scans, output, output_dir, preview)
+    if others and len(wanted) > 1:
+        raise UsageError("segment: --flair and --r1 go with one scan, the T1w of the same head.")
+    wanted = [replace(job, others=others or {}) for job in wanted]
     import torch  # what takes seconds is loaded once the wishes are known to make sense
 
     from thalutils.segmenters.thalnet import network, weight_files
@@ -114,7 +121,10 @@ def _one(job: Job, networks) -> str:
         with suppress(OSError):  # a mask of an earlier run must not pass for this one's
             before.unlink(missing_ok=True)
     image = quality.load(job.scan)
-    drawn = segmenting.segment(image, networks)
+    if job.others:
+        drawn = segmenting.segment_together({"T1": image, **job.others}, networks)
+    else:
+        drawn = segmenting.segment(image, networks)
     with atomic_path(job.mask) as draft:
         nib.save(drawn.image(), draft)
     if job.preview:
@@ -123,7 +133,8 @@ def _one(job: Job, networks) -> str:
     sure = f"look at it: {warnings}" if warnings else "confidence good"
     volumes = (drawn.left_ml, drawn.right_ml, drawn.volume_ml)
     told = "left {:.2f} mL, right {:.2f} mL, both {:.2f} mL".format(*volumes)
-    out.print(f"{job.scan}: {told} ({sure}) -> {job.mask}", markup=False)
+    scans = ", ".join(map(str, (job.scan, *job.others.values())))
+    out.print(f"{scans}: {told} ({sure}) -> {job.mask}", markup=False)
     numbers = "\t".join(f"{volume:.4f}" for volume in (*volumes, drawn.certainty))
     return f"{job.scan}\t{job.mask}\t{numbers}\t{warnings}"
 

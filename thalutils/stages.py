@@ -34,6 +34,7 @@ class Stage(BaseModel):
     numbers: tuple[str, ...] = ()
     tools: bool = False
     leads: Literal["scans", "tables"] | None = None
+    alike: bool = False
 
 
 @dataclass(frozen=True)

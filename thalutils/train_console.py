@@ -24,13 +24,12 @@ def train(output: Path, part: str, steps: int | None, seed: int) -> int:
     """
     import torch
 
-    from thalutils.segmenters.thalnet.weight_files import PARTS
     from thalutils.training import fit
 
-    if part not in (*PARTS, "all"):
-        raise UsageError(f"train: there is no network {part}; give {', '.join(PARTS)} or all.")
+    if part not in (*fit.PLANS, "all"):
+        raise UsageError(f"train: there is no network {part}; give {', '.join(fit.PLANS)} or all.")
     torch.set_num_threads(os.cpu_count() or 1)
-    for name in PARTS if part == "all" else (part,):
+    for name in fit.PLANS if part == "all" else (part,):
         plan = replace(fit.PLANS[name], seed=seed)
         if steps:
             plan = replace(plan, steps=steps)

@@ -34,7 +34,7 @@ def chosen(cohort, samseg_all: int, samseg_t1: int) -> dict[str, list[str]]:
     return {visit.key: choose(visit) for visit in cohort.sessions()}
 
 
-FAST = ["Template T1", "ThalNet T1", "ThalNet FLAIR", "ThalNet R1"]
+FAST = ["Template T1", "ThalNet T1", "ThalNet FLAIR", "ThalNet R1", "ThalNet joint"]
 
 
 def test_slow_tools_run_where_the_parameters_say(all_tools, cohort):
@@ -45,12 +45,22 @@ def test_slow_tools_run_where_the_parameters_say(all_tools, cohort):
 
 
 def test_a_contrast_that_is_not_there_is_passed_over(all_tools, cohort):
-    assert chosen(cohort, 1, 2)["sub-02_ses-02"] == ["Template T1", "ThalNet T1", "ThalNet FLAIR"]
+    assert chosen(cohort, 1, 2)["sub-02_ses-02"] == [
+        "Template T1",
+        "ThalNet T1",
+        "ThalNet FLAIR",
+        "ThalNet joint",
+    ]
+
+
+def test_what_joins_contrasts_needs_two(all_tools, make_dataset):
+    alone = make_dataset()
+    assert chosen(alone, 0, 0)["sub-01_ses-01"] == ["Template T1", "ThalNet T1"]
 
 
 def test_minus_one_is_everyone(all_tools, cohort):
     found = chosen(cohort, samseg_all=-1, samseg_t1=-1)
-    assert [len(pieces) for pieces in found.values()] == [7, 7, 7, 5]
+    assert [len(pieces) for pieces in found.values()] == [8, 8, 8, 6]
 
 
 def test_an_absent_tool_leaves_no_piece(monkeypatch, make_dataset):
@@ -63,7 +73,8 @@ def test_an_absent_tool_leaves_no_piece(monkeypatch, make_dataset):
 def test_ensembles_are_named_as_in_the_paper(tool):
     names = session.methods()
     contrasts = ("T1", "FLAIR", "R1", "T1-FLAIR", "T1-R1", "R1-FLAIR", "T1-R1-FLAIR", "T1-R1-FLAIR-STAPLE")
-    assert [name for name in names if name.startswith(tool)] == [f"{tool}-{one}" for one in contrasts]
+    mine = [name for name in names if name.startswith(tool) and not name.endswith("-joint")]
+    assert mine == [f"{tool}-{one}" for one in contrasts]
     assert len({session.ending(name) for name in names}) == len(names)
 
 

@@ -89,3 +89,40 @@ def test_scatter_without_change_is_that_of_one_scan():
     [row] = known_truth.recovery(pairs(noise=0.4)).to_dict("records")
     assert row["n_rescans"] == 20
     assert row["rescan_sd_percent"] == pytest.approx(0.4 / np.sqrt(2), rel=0.35)
+
+
+def borders(gain=0.02, heads=12, seed=3):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(heads):
+        base = rng.uniform(0.9, 0.95)
+        for border in (0.5, 1.0):
+            for way in ("one", "joint"):
+                for contrasts, dice in (
+                    ("T1-FLAIR", base),
+                    ("T1-R1-FLAIR", base + gain * border + rng.normal(0, 1e-3)),
+                ):
+                    volume = 10.0 * (1.04 if contrasts == "T1-FLAIR" else 0.98)
+                    rows.append(
+                        {"way": way, "contrasts": contrasts, "number": number, "border_contrast": border,
+                         "truth_ml": 10.0, "volume_ml": volume, "dice": dice}
+                    )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_what_a_map_adds_is_the_mean_paired_difference():
+    table = known_truth.gain(borders(), "T1-FLAIR")
+    assert list(table["way"].unique()) == ["joint"] and list(table["added"].unique()) == ["R1"]
+    for row in table.itertuples():
+        assert row.n == 12 and row.dice_gain == pytest.approx(0.02 * row.border_contrast, abs=1e-3)
+        assert row.dice_gain_low < row.dice_gain < row.dice_gain_high
+        assert row.dice_gain_high - row.dice_gain_low < 0.003, "pairs, not two groups that differ by head"
+        assert row.error_without_percent == pytest.approx(4) and row.error_gain_percent == pytest.approx(-2)
+
+
+def test_a_head_that_lacks_a_mask_takes_no_part_and_few_heads_get_no_interval():
+    frame = borders()
+    lost = (frame["number"] < 3) & (frame["contrasts"] == "T1-R1-FLAIR")
+    frame.loc[lost, ["dice", "volume_ml"]] = np.nan
+    table = known_truth.gain(frame, "T1-FLAIR")
+    assert set(table["n"]) == {9} and table["dice_gain"].isna().all() and table["dice_without"].notna().all()

@@ -34,9 +34,9 @@ def weights(path):
         return {name: content.get_tensor(name) for name in content.keys()}, content.metadata()  # noqa: SIM118
 
 
-@pytest.mark.parametrize("part", ["locate", "draw"])
+@pytest.mark.parametrize("part", ["locate", "draw", "joint"])
 def test_a_stopped_fit_ends_with_the_same_weights(small, tmp_path, part):
-    plan = Plan(part, steps=4, batch=1)
+    plan = Plan(part, steps=4, batch=1, dice_weight=0.5)
     whole = fit.fit(plan, tmp_path / "whole", tmp_path, lambda line: None)
 
     def stop(line):
@@ -80,11 +80,59 @@ def test_a_fit_of_another_plan_or_program_is_refused_and_kept(small, tmp_path, m
     assert (tmp_path / "draw" / fit.CHECKPOINT).read_bytes() == before
 
 
+def test_a_network_begins_as_another_and_sees_three_equal_images_as_that_one_sees_one(small, tmp_path):
+    fit.fit(Plan("draw", steps=2, batch=1), tmp_path, tmp_path, lambda line: None)
+    draw, joint = network.untrained("draw").eval(), network.untrained("joint").eval()
+    fit._begin_as(draw, "draw", tmp_path)
+    fit._begin_as(joint, "draw", tmp_path)
+    image = torch.rand(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(joint(image.expand(1, 3, 32, 32, 32)), draw(image), rtol=1e-3, atol=1e-3)
+
+
+def test_a_network_without_the_one_it_begins_as_is_refused(small, tmp_path):
+    with pytest.raises(UsageError, match=r"sketch\.safetensors: this network begins as sketch"):
+        fit.fit(Plan("draw", steps=2, batch=1, begins_as="sketch"), tmp_path, tmp_path, lambda line: None)
+
+
+def test_the_networks_are_fitted_in_an_order_in_which_each_finds_what_it_begins_as():
+    known = []
+    for part, plan in fit.PLANS.items():
+        assert plan.part == part and plan.begins_as in ("", *known)
+        known.append(part)
+
+
+def test_cross_entropy_alone_wants_the_share_and_dice_beside_it_more_where_a_border_is_uncertain():
+    """The border lies at either of two places, as often; a mask that is right on average gives half there."""
+    shares = torch.zeros(1, 2, 1, 1, 12)
+    shares[0, 1, 0, 0, :4], shares[0, 1, 0, 0, 4:8] = 1.0, 0.5
+    shares[0, 0] = 1 - shares[0, 1]
+    outcomes = []
+    for width in (4, 8):
+        outcome = torch.zeros_like(shares)
+        outcome[0, 1, 0, 0, :width] = 1.0
+        outcome[0, 0] = 1 - outcome[0, 1]
+        outcomes.append(outcome)
+
+    def best(dice_weight):
+        sizes = np.linspace(0.05, 0.95, 91)
+        mean = []
+        for share in sizes:
+            drawn = shares.clone()
+            drawn[0, 1, 0, 0, 4:8], drawn[0, 0, 0, 0, 4:8] = share, 1 - share
+            logits = drawn.clamp(1e-6, 1 - 1e-6).log()
+            mean.append(np.mean([fit.loss(logits, outcome, dice_weight).item() for outcome in outcomes]))
+        return sizes[int(np.argmin(mean))]
+
+    assert best(0.0) == pytest.approx(0.5, abs=0.011)
+    assert best(100.0) > 0.6
+
+
 def test_the_loss_falls_as_the_drawing_nears_the_target():
     target = torch.zeros(1, 3, 8, 8, 8)
     target[:, 0] = 1
     target[:, 0, 2:6, 2:6, 2:6], target[:, 1, 2:6, 2:6, 2:6] = 0, 1
-    losses = [fit.loss(sure * (2 * target - 1), target).item() for sure in (0.0, 1.0, 5.0, 20.0)]
+    losses = [fit.loss(sure * (2 * target - 1), target, 1.0).item() for sure in (0.0, 1.0, 5.0, 20.0)]
     assert losses == sorted(losses, reverse=True) and losses[-1] < 0.02
 
 

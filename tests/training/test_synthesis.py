@@ -18,6 +18,19 @@ def test_a_box_has_an_image_in_range_and_shares_that_sum_to_one(toy_person, kind
     assert 3000 < target[1:].sum() < 25000, "mm3 of both thalami"
 
 
+def test_joint_images_share_a_target_and_some_are_absent_but_never_all(toy_person):
+    there = []
+    for number in range(12):
+        image, target = synthesis.joint_sample(toy_person, Draw(4, number))
+        assert image.shape == (3, *BOX_SHAPE) and target.shape == (3, *BOX_SHAPE)
+        torch.testing.assert_close(target.sum(0), torch.ones(BOX_SHAPE))
+        present = image.amax((1, 2, 3)) > 0
+        assert present.any() and (image[present].amax((1, 2, 3)) == 1).all()
+        there.append(present)
+    share = torch.stack(there).float().mean(0)
+    assert (share > 0.2).all() and (share < 1).any()
+
+
 def test_the_left_thalamus_lies_on_the_left_whether_mirrored_or_not(toy_person):
     for number in range(12):
         _, target = synthesis.box_sample(toy_person, Draw(number), "T1")

@@ -30,7 +30,17 @@ METHOD_COLOURS = {
     "truth": "#000000",
 }
 _SPARE_COLOURS = ("#7a4a1e", "#5fc9c9", "#6b7a00", "#4b4b8f")
-_VARIANTS = ("T1", "FLAIR", "R1", "T1-FLAIR", "T1-R1", "R1-FLAIR", "T1-R1-FLAIR", "T1-R1-FLAIR-STAPLE")
+_VARIANTS = (
+    "T1",
+    "FLAIR",
+    "R1",
+    "T1-FLAIR",
+    "T1-R1",
+    "R1-FLAIR",
+    "T1-R1-FLAIR",
+    "T1-R1-FLAIR-STAPLE",
+    "joint",
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
 _LIGHTNESS_OF_VARIANTS = (0.28, 0.82)
 

@@ -7,10 +7,17 @@ from IPython.display import HTML
 
 from thalutils.report import figures, tables, thalnet_plots
 from thalutils.segmenters.thalnet import network, weight_files
-from thalutils.training import evaluation, label_maps
+from thalutils.stats import known_truth
+from thalutils.training import borders, evaluation, label_maps
 
 HEADS = {True: "the phantom's anatomy", False: "people kept out of training"}
-PARTS = {"locate": "finds the thalami", "draw": "draws them"}
+PARTS = {
+    "locate": "finds the thalami",
+    "draw": "draws them on one scan",
+    "joint": "draws them on T1w, FLAIR and R1 at once",
+}
+# What a further map is added to.
+BASE = "T1-FLAIR"
 
 
 def facts() -> HTML:
@@ -28,7 +35,7 @@ def facts() -> HTML:
         )  # fmt: skip
     return tables.show(
         pd.DataFrame(rows),
-        caption="The two networks, and how they were fitted.",
+        caption="The networks, and how they were fitted.",
         name="thalnet-facts",
         public=True,
     )
@@ -111,7 +118,36 @@ def changes(found: pd.DataFrame) -> HTML:
     )
 
 
-def numbers(accuracy: pd.DataFrame, recovery: pd.DataFrame) -> dict[str, float]:
+def gain() -> pd.DataFrame:
+    """Return the table ``thalnet_gain`` of the kept study of borders."""
+    return known_truth.gain(evaluation.read(borders.DATA), BASE)
+
+
+def gains(table: pd.DataFrame) -> HTML:
+    """Draw what each map adds to T1w and FLAIR, by contrast at the border."""
+    caption = (
+        "Dice with the truth when a map is added to T1w and FLAIR, less the Dice without it (mean over the same heads, 95 % "
+        "interval), by how far thalamus and white matter lie apart in R1 and MT saturation (1: as in the literature)."
+    )
+    return figures.figure(
+        thalnet_plots.gains(table),
+        caption=caption,
+        alt="A map whose tissues differ at the border adds the more, the more they differ.",
+        name="thalnet-gains",
+        public=True,
+    )
+
+
+def gain_table(table: pd.DataFrame) -> HTML:
+    """Tabulate what each map adds."""
+    caption = (
+        "What a map adds to T1w and FLAIR on simulated scans, by vote over masks and in the joint network."
+    )
+    digits = {column: 4 if column.startswith("dice") else 2 for column in table.columns if column.endswith(("gain", "without", "low", "high", "percent"))}  # fmt: skip
+    return tables.show(table, caption=caption, name="thalnet-gain", digits=digits, public=True)
+
+
+def numbers(accuracy: pd.DataFrame, recovery: pd.DataFrame, gain: pd.DataFrame) -> dict[str, float]:
     """Return the numbers of the card that prose cites."""
     unseen = accuracy[accuracy["heads"] == HEADS[False]]
     return {
@@ -121,4 +157,9 @@ def numbers(accuracy: pd.DataFrame, recovery: pd.DataFrame) -> dict[str, float]:
         "thalnet.recovery_highest": float(recovery["slope"].max()),
         "thalnet.n_rescans": int(recovery["n_rescans"].min()),
         "thalnet.rescan_sd_percent": float(recovery["rescan_sd_percent"].max()),
+        "thalnet.n_borders": int(gain["n"].min()),
+    } | {
+        f"thalnet.r1_gain_{row.way}_{end}": getattr(row, f"dice_gain{suffix}")
+        for row in gain[(gain["added"] == "R1") & (gain["border_contrast"] == 1)].itertuples()
+        for end, suffix in (("mean", ""), ("low", "_low"), ("high", "_high"))
     }

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from thalutils.report.figures import colour, marker
 from thalutils.report.panels import panel_grid, shown_panels
 
-CONTRASTS = ("T1", "FLAIR", "R1")
+CONTRASTS = ("T1", "FLAIR", "R1", "T1-R1-FLAIR", "joint")
+MAP_MARKERS = "osD"
 
 
 def curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
@@ -80,3 +81,25 @@ def _dots(ax: Axes, mine: pd.DataFrame, across: str, up: str) -> None:
             linewidth=0.4,
             label=contrast,
         )
+
+
+def gains(table: pd.DataFrame) -> Figure:
+    """Draw the gain in Dice by added map and contrast at the border, a panel for each way of joining contrasts."""
+    ways = list(table["way"].unique())
+    fig, grid = panel_grid(1, len(ways), 4.2)
+    maps = list(table["added"].unique())
+    for ax, way in zip(shown_panels(grid, len(ways)), ways, strict=True):
+        for place, added in enumerate(maps):
+            mine = table[(table["way"] == way) & (table["added"] == added)]
+            across = np.arange(len(mine)) + 0.14 * (place - (len(maps) - 1) / 2)
+            reach = [mine["dice_gain"] - mine["dice_gain_low"], mine["dice_gain_high"] - mine["dice_gain"]]
+            ax.errorbar(
+                across, mine["dice_gain"], reach, fmt=MAP_MARKERS[place], label=f"with {added}", capsize=3
+            )
+        ax.axhline(0, color="0.4", linestyle="--")
+        ax.set_xticks(range(len(mine)), [f"{value:g}" for value in mine["border_contrast"]])
+        ax.set(
+            title=way, xlabel="contrast at the border (1: literature)", ylabel="Dice with less Dice without"
+        )
+    fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(maps))
+    return fig

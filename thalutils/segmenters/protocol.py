@@ -10,6 +10,8 @@ import numpy as np
 from thalutils.errors import ToolError
 
 LEFT, RIGHT = 10, 49
+# Stands for a contrast where a tool draws one mask from all contrasts of a visit at once.
+JOINT = "joint"
 LABELS_FILE = "thalamus.nii.gz"
 # What a tool says against its own mask, where it judges itself: ``warnings``, a list of sentences.
 WARNINGS_FILE = "warnings.json"
@@ -32,7 +34,7 @@ class Segmenter(Protocol):
     name : str
         As the ``method`` column begins.
     contrasts : tuple of str
-        The contrasts it takes, among T1, FLAIR and R1.
+        The contrasts it takes, among T1, FLAIR and R1; :data:`JOINT` too where it has a ``segment_together``.
     per_contrast : bool
         Whether its result differs by contrast; if not, it runs on T1 alone and its name stands alone.
     slow : bool

@@ -12,11 +12,11 @@ from scipy import ndimage
 
 from thalutils import fetch
 from thalutils.cohort import Cohort
-from thalutils.errors import ImageError, ThalutilsError
+from thalutils.errors import ThalutilsError
 from thalutils.files import hash_file
 from thalutils.imaging import brain_mask, masks, quality, registration
 from thalutils.process import Outcome, cached, code_hash, parallel_map
-from thalutils.segmenters.protocol import LABELS_FILE, method_name
+from thalutils.segmenters.protocol import JOINT, LABELS_FILE, method_name
 from thalutils.segmenters.registry import SEGMENTERS, memory_gb, segmenter
 from thalutils.stage import frame
 
@@ -58,9 +58,12 @@ class Prepared:
     mask: Path
     flair: Path | None
 
-    def image(self, contrast: str) -> Path | None:
-        """Return the image of a contrast, or ``None``."""
-        return {"T1": self.t1w, "FLAIR": self.flair}.get(contrast)
+    def images(self, contrast: str) -> dict[str, Path]:
+        """Return the image of a contrast, or all of them; none where what is asked for is not there."""
+        there = {"T1": self.t1w} | ({"FLAIR": self.flair} if self.flair else {})
+        if contrast == JOINT:
+            return there if len(there) > 1 else {}
+        return {contrast: there[contrast]} if contrast in there else {}
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
             continue
         for contrast in tool.contrasts:
             for one in prepared:
-                if one.image(contrast) is None or (tool.slow and left == 0):
+                if not one.images(contrast) or (tool.slow and left == 0):
                     continue
                 left -= tool.slow
                 pieces.append(Piece(cohort.cache, one, tool.name, contrast, preset))
@@ -207,19 +210,22 @@ def segment(piece: Piece) -> Path:
         Where it fails.
     """
     tool = segmenter(piece.tool)
-    image = piece.prepared.image(piece.contrast)
-    if image is None:
-        raise ImageError(f"no {piece.contrast}.")
+    images = piece.prepared.images(piece.contrast)
     key = {
-        "image": hash_file(image),
+        "image": [hash_file(image) for image in images.values()],
+        "contrast": piece.contrast,
         "mask": hash_file(piece.prepared.mask),
         "tool": [tool.name, tool.availability().version],
         "options": tool.options(piece.preset),
     }
-    made = cached(
-        piece.cache, f"segment-{tool.name}", key,
-        lambda folder: tool.segment(image, piece.prepared.mask, folder, piece.preset),
-    )  # fmt: skip
+
+    def draw(folder: Path) -> None:
+        if piece.contrast == JOINT:
+            tool.segment_together(images, folder)
+        else:
+            tool.segment(images[piece.contrast], piece.prepared.mask, folder, piece.preset)
+
+    made = cached(piece.cache, f"segment-{tool.name}", key, draw)
     return made / LABELS_FILE
 
 

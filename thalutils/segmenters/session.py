@@ -14,7 +14,7 @@ from thalutils.files import hash_file, read_json
 from thalutils.imaging import alignment, brain_mask, masks
 from thalutils.imaging.envelope import envelope_checks
 from thalutils.process import cached, code_hash
-from thalutils.segmenters.protocol import LABELS_FILE, WARNINGS_FILE, method_name
+from thalutils.segmenters.protocol import JOINT, LABELS_FILE, WARNINGS_FILE, method_name
 from thalutils.segmenters.registry import NOT_RUN, SEGMENTERS, segmenter
 from thalutils.segmenters.samseg import STRUCTURES_FILE
 from thalutils.stage import Rows, Task, derivative, need, usable_scans
@@ -45,7 +45,8 @@ def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session
     A tool whose result serves every contrast runs once a visit. SAMSEG, the one slow tool, runs on
     all contrasts of the first visits of the first `samseg_all` people and on the T1w of the first visits
     of the first `samseg_t1`; -1 means every visit of everyone. A contrast that a visit has no aligned image
-    of is passed over: where it had the scan, the stage that could not align it says why.
+    of is passed over: where it had the scan, the stage that could not align it says why. What takes all
+    contrasts at once runs where there are two at least; which they were is its mask's preset.
     """
     order = list(cohort.participants["participant_id"])
 
@@ -67,7 +68,14 @@ def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session
 
 
 def _there(cohort: Cohort, session: Session, contrast: str) -> bool:
+    if contrast == JOINT:
+        return len(_joined(cohort, session)) > 1
     return contrast == "T1" or derivative(cohort, session, IMAGES[contrast]).exists()
+
+
+def _joined(cohort: Cohort, session: Session) -> list[str]:
+    """Return the contrasts that a visit has on the T1w's grid."""
+    return [contrast for contrast in ENSEMBLES[-1] if _there(cohort, session, contrast)]
 
 
 def segment(task: Task) -> Rows:
@@ -85,25 +93,33 @@ def segment(task: Task) -> Rows:
     method = method_name(tool, contrast)
     target = task.derivative(ending(method))
     target.unlink(missing_ok=True)
-    image = contrast_image(task, contrast)
+    joined = _joined(task.cohort, task.session) if contrast == JOINT else [contrast]
+    images = {one: contrast_image(task, one) for one in joined}
     mask = need(task.derivative(brain_mask.ENDING), "brain mask")
     preset = task.options["preset"]
     key = {
-        "image": hash_file(image),
+        "image": [hash_file(image) for image in images.values()],
+        "contrasts": joined,
         "mask": hash_file(mask),
         "tool": [tool.name, tool.availability().version],
         "options": tool.options(preset),
     }
-    made = cached(
-        task.cohort.cache, f"segment-{tool.name}", key, lambda to: tool.segment(image, mask, to, preset)
-    )
+
+    def draw(folder: Path) -> None:
+        if contrast == JOINT:
+            tool.segment_together(images, folder)
+        else:
+            tool.segment(images[contrast], mask, folder, preset)
+
+    made = cached(task.cohort.cache, f"segment-{tool.name}", key, draw)
     check_plausible(made / LABELS_FILE, method)
     names = {LABELS_FILE: ending(method)}
     if (made / STRUCTURES_FILE).exists():
         names[STRUCTURES_FILE] = structures_ending(method)
     task.keep(made, names)
     told = (read_json(made / WARNINGS_FILE) or {}).get("warnings", [])
-    rows: Rows = {"masks": [task.row(method=method, preset=preset, warning="; ".join(told) or None)]}
+    made_with = "+".join(joined) if contrast == JOINT else preset
+    rows: Rows = {"masks": [task.row(method=method, preset=made_with, warning="; ".join(told) or None)]}
     icv = read_json(made / "icv.json")
     if icv and icv["icv_ml"] and contrast == "T1" and task.session == first_visit(task.cohort, task.session):
         person = {"participant_id": task.session.participant_id}

@@ -33,6 +33,8 @@ TEXTURE_STEP = 0.005
 TEXTURE_LIMIT = 0.25
 # A map's noise over a scan's: it comes from the difference of two signals.
 MAP_NOISE = 2.0
+# Maps as if measured without error but noise: the parameter, and what brings white matter near 1000.
+MAPS = {"R1": ("r1_per_s", 1000.0), "MTsat": ("mtsat_percent", 600.0), "R2star": ("r2star_per_s", 50.0)}
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ def structural(
     ----------
     head, frame : Head, Frame
     kind : str
-        ``T1w`` or ``FLAIR``; ``R1`` for the map itself, in 1/s times 1000, as if measured without error but noise.
+        ``T1w`` or ``FLAIR``; or a map of :data:`MAPS`, as if measured without error but noise (R1 in 1/s times 1000).
     settings : Phantom
-        Supersampling, SNR.
+        Supersampling, SNR, contrast at the thalamus's border.
     rng : numpy.random.Generator
         The fields and the noise.
     """
@@ -127,7 +129,7 @@ def together(
     head: Head, frame: Frame, kinds: tuple[str, ...], settings: Phantom, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Return several scans of one head in one place, as :func:`structural` returns one, in one pass."""
-    levels = {kind: _structural_levels(head, kind) for kind in kinds}
+    levels = {kind: _structural_levels(head, kind, settings.border_contrast) for kind in kinds}
     voxels = frame.head_voxels(head)
     totals = {kind: np.zeros(len(voxels), dtype=np.float32) for kind in kinds}
     count = settings.supersampling
@@ -140,7 +142,7 @@ def together(
         clean = np.zeros(frame.shape, dtype=np.float32)
         clean[tuple(voxels.T)] = total / count**3
         sigma = WHITE_MATTER_LEVEL / settings.snr
-        if kind == "R1":
+        if kind in MAPS:
             sigma *= MAP_NOISE
         else:
             clean *= receive_field(frame.world(), rng, 0.15)
@@ -148,16 +150,17 @@ def together(
     return scans
 
 
-def _structural_levels(head: Head, kind: str) -> np.ndarray:
+def _structural_levels(head: Head, kind: str, border_contrast: float) -> np.ndarray:
     """Return the signal of each structure at each step of texture, white matter at 1000."""
     texture = np.arange(-TEXTURE_LIMIT, TEXTURE_LIMIT + TEXTURE_STEP / 2, TEXTURE_STEP)
     which = tissues.tissue_index(head.anatomy.values)
     values = {
         name: tissues.textured(column[which][:, None], name, texture[None])
-        for name, column in tissues.parameter_table().items()
+        for name, column in tissues.parameter_table(border_contrast).items()
     }
-    if kind == "R1":
-        return np.where(values["pd_percent"] > 0, 1000 * values["r1_per_s"], 0).astype(np.float32)
+    if kind in MAPS:
+        name, gain = MAPS[kind]
+        return np.where(values["pd_percent"] > 0, gain * values[name], 0).astype(np.float32)
     if kind == "T1w":
         signal = sequences.mprage(values["r1_per_s"], values["pd_percent"], **MPRAGE)
     else:
@@ -198,7 +201,7 @@ def multi_parameter(
     where = tuple(voxels.T)
     local_b1, local_gain = b1[where], gain[where]
     which = tissues.tissue_index(head.anatomy.values)
-    table = tissues.parameter_table()
+    table = tissues.parameter_table(settings.border_contrast)
     sums = {name: np.zeros((len(voxels), len(MPM_TE_S)), dtype=np.float32) for name in MPM}
     maps = {name: np.zeros(len(voxels), dtype=np.float32) for name in ("R1", "PD", "MTsat", "R2star")}
     first, pure = None, np.ones(len(voxels), dtype=bool)

@@ -126,3 +126,45 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
         rows.append(row)
     columns = list(SCHEMAS["thalnet_recovery"].columns)
     return tables.check("thalnet_recovery", pd.DataFrame(rows).reindex(columns=columns))
+
+
+def gain(frame: pd.DataFrame, base: str) -> pd.DataFrame:
+    """Compare masks drawn with and without a further map on the same heads.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a mask: ``way``, ``contrasts``, ``number`` (the head), ``border_contrast``, ``truth_ml``, ``volume_ml`` and
+        ``dice``; the last two are missing where no mask was drawn.
+    base : str
+        The ``contrasts`` that others are compared with, such as ``T1-FLAIR``; with a map they are the same with one
+        more among them.
+
+    Returns
+    -------
+    DataFrame
+        The table ``thalnet_gain``: mean paired differences with Student's t intervals, over the heads that have both
+        masks.
+    """
+    found = frame.assign(error_percent=100 * (frame["volume_ml"] / frame["truth_ml"] - 1).abs())
+    rows = []
+    for way, mine in found[found["way"] != "one"].groupby("way", sort=False):
+        for contrasts in (one for one in mine["contrasts"].unique() if one != base):
+            [added] = set(contrasts.split("-")) - set(base.split("-"))
+            for border, some in mine.groupby("border_contrast", sort=True):
+                wide = some.pivot_table(index="number", columns="contrasts", values=["dice", "error_percent"])
+                row = {"way": way, "added": added, "border_contrast": border}
+                rows.append(row | _paired(wide, base, contrasts))
+    columns = list(SCHEMAS["thalnet_gain"].columns)
+    return tables.check("thalnet_gain", pd.DataFrame(rows).reindex(columns=columns))
+
+
+def _paired(wide: pd.DataFrame, base: str, contrasts: str) -> dict[str, float]:
+    known = wide.loc[:, pd.IndexSlice[:, [base, contrasts]]].dropna()
+    row = {"n": len(known)}
+    for column, name, mean in (("dice", "dice_gain", "dice_without"), ("error_percent", "error_gain_percent", "error_without_percent")):  # fmt: skip
+        row[mean] = known[column, base].mean()
+        if len(known) >= FEWEST:
+            difference = known[column, contrasts] - known[column, base]
+            row |= _clustered(difference, np.ones((len(known), 1)), pd.Series(known.index), name)
+    return row

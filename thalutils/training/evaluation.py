@@ -6,9 +6,11 @@ and not by the images of :mod:`thalutils.training.synthesis` that the networks w
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -21,8 +23,9 @@ from thalutils.errors import ToolError
 from thalutils.files import atomic_path
 from thalutils.imaging import masks
 from thalutils.process import cached, code_hash, parallel_map
-from thalutils.segmenters.protocol import LEFT, RIGHT
+from thalutils.segmenters.protocol import JOINT, LEFT, RIGHT
 from thalutils.segmenters.thalnet import network, segmenting, weight_files
+from thalutils.segmenters.thalnet.segmenting import Thalami
 from thalutils.simulate import anatomy, people, rater, scanner
 from thalutils.simulate.anatomy import Anatomy
 from thalutils.simulate.head import Head, visits
@@ -32,6 +35,8 @@ from thalutils.training.label_maps import HELD_OUT
 
 DATA = "thalnet_evaluation.tsv"
 CONTRASTS = {"T1w": "T1", "FLAIR": "FLAIR", "R1": "R1"}
+# The vote over the masks of the three, and the joint network on all three.
+VOTE = "T1-R1-FLAIR"
 PHANTOM = "phantom"
 VOXEL_MM = 1.0
 # Half the edge of the box that holds the thalami, wherever a head was moved.
@@ -76,31 +81,91 @@ def evaluate(case: Case) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a visit and contrast: ``anatomy``, ``number``, ``visit``, ``contrast``, ``truth_ml``,
+        A row a visit and contrast, with their vote and the joint network: ``anatomy``, ``number``, ``visit``,
+        ``contrast``, ``truth_ml``,
         ``volume_ml``, ``dice``, ``manual_ml`` (a simulated rater's drawing), ``dice_manual``, ``certainty``,
         ``flip_dice``, ``warned``, ``weights`` and ``loss_percent``, the true one since the visit before.
     """
     seed = SEED + [PHANTOM, *HELD_OUT].index(case.anatomy)
-    heads = _heads(case, seed)
-    settings = Phantom(structural_mm=VOXEL_MM)
     networks = network.load()
     rows, before = [], np.nan
-    for visit, head in enumerate(heads, start=1):
+    for visit, head in enumerate(heads_of(case, seed), start=1):
         rng = generator(seed, case.number, 100 * visit + 50)
-        frame = Frame.whole_head(VOXEL_MM, scanner.movement(rng, MOVEMENT_MM, MOVEMENT_DEG))
-        truth, manual = _references(head, frame, settings, rng)
+        scanned = scan(head, tuple(CONTRASTS), Phantom(structural_mm=VOXEL_MM), rng)
         volume = sum(head.thalamus_ml())
-        scans = scanner.together(head, frame, tuple(CONTRASTS), settings, rng)
-        for kind, contrast in CONTRASTS.items():
-            row = {"anatomy": case.anatomy, "number": case.number, "visit": visit, "contrast": contrast}
-            row |= {"truth_ml": volume, "loss_percent": 100 * (1 - volume / before)}
-            row |= {"weights": networks.version, "manual_ml": masks.volume_ml(manual > 0, (VOXEL_MM,) * 3)}
-            rows.append(row | _judge(scans[kind], frame, truth, manual, networks))
+        row = {"anatomy": case.anatomy, "number": case.number, "visit": visit}
+        row |= {"truth_ml": volume, "loss_percent": 100 * (1 - volume / before), "weights": networks.version}
+        row |= {"manual_ml": masks.volume_ml(scanned.manual > 0, (VOXEL_MM,) * 3)}
+        drawn = {contrast: attempt(segmenting.segment, scanned.images[kind], networks) for kind, contrast in CONTRASTS.items()}  # fmt: skip
+        drawn[VOTE] = vote(*(drawn[contrast] for contrast in CONTRASTS.values()))
+        together = {contrast: scanned.images[kind] for kind, contrast in CONTRASTS.items()}
+        drawn[JOINT] = attempt(segmenting.segment_together, together, networks)
+        rows += [row | {"contrast": contrast} | judge(found, scanned) for contrast, found in drawn.items()]
         before = volume
     return pd.DataFrame(rows)
 
 
-def _heads(case: Case, seed: int) -> list[Head]:
+@dataclass(frozen=True)
+class Scanned:
+    """The scans of one head on one grid, and what is true of them.
+
+    Attributes
+    ----------
+    images : dict of Nifti1Image
+        By kind of scan.
+    truth : ndarray of uint8
+        10 and 49 where most of a voxel is thalamus.
+    manual : ndarray of uint8
+        1 where a simulated rater draws it.
+    """
+
+    images: dict[str, nib.Nifti1Image]
+    truth: np.ndarray
+    manual: np.ndarray
+
+
+def scan(head: Head, kinds: tuple[str, ...], settings: Phantom, rng: np.random.Generator) -> Scanned:
+    """Scan a head in a new position."""
+    frame = Frame.whole_head(VOXEL_MM, scanner.movement(rng, MOVEMENT_MM, MOVEMENT_DEG))
+    truth, manual = _references(head, frame, settings, rng)
+    scans = scanner.together(head, frame, kinds, settings, rng)
+    images = {kind: nib.Nifti1Image(data.astype(np.float32), frame.affine) for kind, data in scans.items()}
+    return Scanned(images, truth, manual)
+
+
+def attempt(function: Callable, *arguments) -> Thalami | str:
+    """Return what ThalNet draws, or its sentence where it finds no thalamus."""
+    try:
+        return function(*arguments)
+    except ToolError as error:
+        return str(error)
+
+
+def vote(*drawn: Thalami | str) -> np.ndarray | str:
+    """Return the vote over masks, as the study fuses them; the sentence of one that is missing."""
+    missing = [one for one in drawn if isinstance(one, str)]
+    return missing[0] if missing else masks.ensemble([one.labels for one in drawn])
+
+
+def judge(drawn: Thalami | np.ndarray | str, scanned: Scanned) -> dict[str, float]:
+    """Hold a mask against the truth: volume and Dice, and what ThalNet itself says of it."""
+    if isinstance(drawn, str):
+        return {"note": drawn}
+    labels = drawn if isinstance(drawn, np.ndarray) else drawn.labels
+    size, truth = (VOXEL_MM,) * 3, scanned.truth
+    # sides count: a mask of the wrong side overlaps with nothing
+    both = sum(int(((labels == side) & (truth == side)).sum()) for side in (LEFT, RIGHT))
+    row = {
+        "volume_ml": masks.volume_ml(labels > 0, size),
+        "dice": 2 * both / int((labels > 0).sum() + (truth > 0).sum()),
+        "dice_manual": masks.overlap(labels > 0, scanned.manual > 0, size).dice,
+    }
+    if isinstance(drawn, Thalami):
+        row |= {"certainty": drawn.certainty, "flip_dice": drawn.flip_dice, "warned": bool(drawn.warnings)}
+    return row
+
+
+def heads_of(case: Case, seed: int) -> list[Head]:
     """Return a head at each visit: a person of the phantom's kind who loses one of :data:`LOSSES` between two."""
     loss = LOSSES[(case.number - 1) % len(LOSSES)]
     drawn = people.draw(Phantom(participants=case.number, seed=seed))[case.number - 1]
@@ -139,26 +204,6 @@ def _references(
     return found
 
 
-def _judge(
-    data: np.ndarray, frame: Frame, truth: np.ndarray, manual: np.ndarray, networks: network.Networks
-) -> dict[str, float]:
-    try:
-        found = segmenting.segment(nib.Nifti1Image(data.astype(np.float32), frame.affine), networks)
-    except ToolError as error:
-        return {"note": str(error)}
-    size = (VOXEL_MM,) * 3
-    # sides count: a mask of the wrong side overlaps with nothing
-    both = sum(int(((found.labels == side) & (truth == side)).sum()) for side in (LEFT, RIGHT))
-    return {
-        "volume_ml": found.volume_ml,
-        "dice": 2 * both / int((found.labels > 0).sum() + (truth > 0).sum()),
-        "dice_manual": masks.overlap(found.labels > 0, manual > 0, size).dice,
-        "certainty": found.certainty,
-        "flip_dice": found.flip_dice,
-        "warned": bool(found.warnings),
-    }
-
-
 def run(folder: Path, deformations: int = 15, pairs: int = 60) -> Path:
     """Evaluate every head that is not there yet; write the table of all of them.
 
@@ -167,9 +212,26 @@ def run(folder: Path, deformations: int = 15, pairs: int = 60) -> Path:
     ToolError
         Where a head could not be evaluated, with the reason.
     """
-    wanted = cases(folder / "cache", deformations, pairs)
+    return collect(_kept, cases(folder / "cache", deformations, pairs), folder / DATA)
+
+
+def collect(kept: Callable[[Any], Path], wanted: list[Any], target: Path) -> Path:
+    """Do every case that is not there yet, and write the rows of all of them as one table.
+
+    Parameters
+    ----------
+    kept : callable
+        Module-level; from a case, which has an ``anatomy`` and a ``number``, to the file of its rows.
+    wanted : list
+    target : Path
+
+    Raises
+    ------
+    ToolError
+        Where a case could not be done, with the reason.
+    """
     outcomes = parallel_map(
-        _kept,
+        kept,
         wanted,
         describe=lambda case: f"{case.anatomy} {case.number}",
         label="ThalNet's evaluation",
@@ -179,7 +241,6 @@ def run(folder: Path, deformations: int = 15, pairs: int = 60) -> Path:
     if broken:
         raise ToolError("\n".join(broken))
     table = pd.concat([pd.read_csv(one.value, sep="\t", dtype={"anatomy": str}) for one in outcomes])
-    target = folder / DATA
     with atomic_path(target) as draft:
         table.to_csv(draft, sep="\t", index=False, float_format="%.5g", lineterminator="\n")
     return target

@@ -20,6 +20,8 @@ CORNERS = np.stack(np.meshgrid(*[(-0.25, 0.25)] * 3, indexing="ij"), -1).reshape
 # How far a head is turned about each axis (standard deviation), and at times about any axis (at most).
 TILT_DEG, WIDE_DEG, WIDE_ODDS = 9.0, 50.0, 0.25
 LESION_ODDS = 0.4
+# How far white matter beside the thalamus comes to look like it (a share of their difference), and how far it reaches.
+CAPSULE, CAPSULE_MM = (-0.1, 0.7), (2.0, 5.0)
 # Of the joint network's images: how often each is absent, and how far from the others along each axis (SD).
 ABSENT_ODDS, LEFT_MM = 0.3, 0.25
 
@@ -52,7 +54,9 @@ class Draw:
         return smooth / smooth.std()
 
 
-def box_sample(person: Person, draw: Draw, kind: str | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+def box_sample(
+    person: Person, draw: Draw, kind: str | None = None, *, capsule: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw an image of the box about the thalami, and what is thalamus in it.
 
     Parameters
@@ -61,6 +65,8 @@ def box_sample(person: Person, draw: Draw, kind: str | None = None) -> tuple[tor
     draw : Draw
     kind : str, optional
         Of contrast; random where it is left out.
+    capsule : bool
+        Whether white matter comes to look like the thalamus beside it, as the internal capsule does.
 
     Returns
     -------
@@ -70,7 +76,7 @@ def box_sample(person: Person, draw: Draw, kind: str | None = None) -> tuple[tor
     """
     index, placed, target = _box(person, draw)
     kind = kind or str(draw.rng.choice(contrasts.KINDS, p=contrasts.ODDS))
-    filled = _fill(index, person.values, target[1:].sum(0), placed, kind, draw)
+    filled = _fill(index, person.values, target[1:].sum(0), placed, kind, draw, capsule=capsule)
     return scale(_acquire(filled, draw))[None], target
 
 
@@ -96,7 +102,9 @@ def joint_sample(person: Person, draw: Draw) -> tuple[torch.Tensor, torch.Tensor
             images.append(torch.zeros(BOX_SHAPE))
             continue
         kind = "random" if draw.chance(0.15) else contrasts.JOINT_KINDS[name]
-        filled = _fill(index, person.values, target[1:].sum(0), placed, kind, draw, lesions)
+        filled = _fill(
+            index, person.values, target[1:].sum(0), placed, kind, draw, capsule=True, lesions=lesions
+        )
         images.append(scale(_moved(_acquire(filled, draw), draw)))
     return torch.stack(images), target
 
@@ -240,6 +248,8 @@ def _fill(
     placed: torch.Tensor,
     kind: str,
     draw: Draw,
+    *,
+    capsule: bool,
     lesions: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Give each voxel its brightness: tissues, their inner variation, the thalamus's nuclei, lesions, plexus."""
@@ -263,6 +273,10 @@ def _fill(
     gain = rng.uniform(-0.1, 0.9) * step if kind != "random" else rng.normal(0, 0.15)
     inner = gain * lateral + rng.uniform(0, 0.3) * span * draw.field(shape, rng.uniform(4, 10), BOX_MM)[0]
     image = image + thalamus * inner
+    if capsule:  # beside it white matter is less white than elsewhere (bright on FLAIR), more so the nearer
+        near = (2 * _blur(thalamus[None, None], np.full(3, rng.uniform(*CAPSULE_MM)))[0, 0]).clamp(max=1)
+        likeness = rng.uniform(*CAPSULE) if kind != "random" else rng.normal(0, 0.3)
+        image = image - white * near * likeness * step
     image = image + white * rng.uniform(0, 0.2) * span * draw.field(shape, rng.uniform(5, 20), BOX_MM)[0]
     image = image + (1 - white - thalamus) * rng.uniform(0, 0.12) * span * draw.field(shape, 8, BOX_MM)[0]
     if draw.chance(0.5):  # choroid plexus, and flow in the fluid

@@ -91,7 +91,7 @@ def own(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def untrained(part: str) -> torch.nn.Module:
-    """Return the network ``locate``, ``draw`` or ``joint`` before its training."""
+    """Return a network before its training: ``locate``, ``joint``, or one that draws from one image."""
     if part == "locate":
         return unet(LOCATE_FILTERS, len(STRUCTURES) + 1)
     return unet(DRAW_FILTERS, 3, len(JOINT) if part == "joint" else 1)

@@ -1,5 +1,6 @@
 """One scan to one mask: find the thalami, draw them in a box, and judge whether the result can be trusted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from thalutils.segmenters.thalnet.network import (
     BOX_MM,
     BOX_SHAPE,
     HEAD_SHAPE,
+    JOINT,
     LOCATE_MM,
     STRUCTURES,
     THALAMI,
@@ -103,15 +105,64 @@ def segment(scan: str | Path | nib.spatialimages.SpatialImage, networks: Network
         Where no thalamus is found.
     """
     networks = networks or load()
-    image = quality.load(scan) if isinstance(scan, str | Path) else scan
-    quality.check_geometry(image, "the scan")
-    values = image.get_fdata(dtype=np.float32)
-    quality.check_values(values, "the scan")
-    data = _from_zero(torch.from_numpy(np.ascontiguousarray(values))[None])
+    image, data = _loaded(scan)
     with torch.inference_mode():
         to_frame = find(data, image.affine, networks)
-        shares, flip_dice = draw(data, image.affine, to_frame, networks)
-        labels, certainty = _onto_scan(shares, np.linalg.inv(to_frame), image)
+        boxed = in_box(data, image.affine, to_frame)
+        return _judged(*draw(boxed, networks.draw), to_frame, image)
+
+
+def segment_together(
+    scans: Mapping[str, str | Path | nib.spatialimages.SpatialImage], networks: Networks | None = None
+) -> Thalami:
+    """Draw both thalami once from several scans of one head, which the joint network sees beside each other.
+
+    Parameters
+    ----------
+    scans : mapping of path or image
+        By contrast, among :data:`network.JOINT`; any subset. They lie in one space (co-registered), each on a grid
+        of its own. The thalami are looked for on the first, and the mask is on its grid.
+    networks : Networks, optional
+        As for :func:`segment`.
+
+    Raises
+    ------
+    ImageError
+        Where a scan cannot be used.
+    ToolError
+        Where no thalamus is found, or a contrast is not one of the three.
+    """
+    unknown = set(scans) - set(JOINT)
+    if unknown or not scans:
+        raise ToolError(f"the joint network takes {', '.join(JOINT)}; given: {', '.join(scans) or 'none'}.")
+    networks = networks or load()
+    loaded = {contrast: _loaded(scan) for contrast, scan in scans.items()}
+    first, data = next(iter(loaded.values()))
+    with torch.inference_mode():
+        to_frame = find(data, first.affine, networks)
+        boxed = {name: in_box(values, image.affine, to_frame) for name, (image, values) in loaded.items()}
+        absent = torch.zeros((1, *BOX_SHAPE))
+        channels = torch.cat([boxed.get(contrast, absent) for contrast in JOINT])
+        return _judged(*draw(channels, networks.joint), to_frame, first)
+
+
+def _loaded(
+    scan: str | Path | nib.spatialimages.SpatialImage,
+) -> tuple[nib.spatialimages.SpatialImage, torch.Tensor]:
+    """Return a scan that is fit for use, and its values, shape (1, x, y, z)."""
+    name = Path(scan).name if isinstance(scan, str | Path) else "the scan"
+    image = quality.load(scan) if isinstance(scan, str | Path) else scan
+    quality.check_geometry(image, name)
+    values = image.get_fdata(dtype=np.float32)
+    quality.check_values(values, name)
+    return image, _from_zero(torch.from_numpy(np.ascontiguousarray(values))[None])
+
+
+def _judged(
+    shares: torch.Tensor, flip_dice: float, to_frame: np.ndarray, image: nib.spatialimages.SpatialImage
+) -> Thalami:
+    """Bring what was drawn in the box onto the scan, and judge it."""
+    labels, certainty = _onto_scan(shares, np.linalg.inv(to_frame), image)
     left, right = masks.sides_ml(labels, image.affine)
     for side, volume in (("left", left), ("right", right)):
         if not SIDE_ML[0] <= volume <= SIDE_ML[1]:
@@ -204,28 +255,29 @@ def _centre(probability: np.ndarray) -> np.ndarray | None:
     return np.array(ndimage.center_of_mass(probability, pieces, largest))
 
 
-def draw(
-    data: torch.Tensor, affine: np.ndarray, to_frame: np.ndarray, networks: Networks
-) -> tuple[torch.Tensor, float]:
+def in_box(data: torch.Tensor, affine: np.ndarray, to_frame: np.ndarray) -> torch.Tensor:
+    """Return a scan in the box about the thalami, scaled as the networks take it, shape (1, *BOX_SHAPE)."""
+    box = np.linalg.inv(to_frame) @ pose.box_affine(BOX_SHAPE, BOX_MM)
+    return scale(onto_grid(data, affine, BOX_SHAPE, box))
+
+
+def draw(boxed: torch.Tensor, network: torch.nn.Module) -> tuple[torch.Tensor, float]:
     """Return the probability of the left and the right thalamus in the box, and how well its mirror agrees.
 
     Parameters
     ----------
-    data : Tensor, shape (channels, x, y, z)
-    affine : ndarray, shape (4, 4)
-    to_frame : ndarray, shape (4, 4)
-        From the scan's mm to the frame's.
-    networks : Networks
+    boxed : Tensor, shape (channels, *BOX_SHAPE)
+    network : torch.nn.Module
+        ``draw`` or ``joint`` of :class:`Networks`.
 
     Returns
     -------
     shares : Tensor, shape (2, *BOX_SHAPE)
     flip_dice : float
     """
-    box = np.linalg.inv(to_frame) @ pose.box_affine(BOX_SHAPE, BOX_MM)
-    image = torch.stack([scale(one) for one in onto_grid(data, affine, BOX_SHAPE, box)])[None]
-    plain = networks.draw(image).softmax(1)[0]
-    mirrored = networks.draw(image.flip(2)).softmax(1)[0].flip(1)[[0, 2, 1]]
+    image = boxed[None]
+    plain = network(image).softmax(1)[0]
+    mirrored = network(image.flip(2)).softmax(1)[0].flip(1)[[0, 2, 1]]
     one, other = plain.argmax(0), mirrored.argmax(0)
     both = ((one == other) & (one > 0)).sum()
     sizes = (one > 0).sum() + (other > 0).sum()

@@ -6,7 +6,7 @@ from pathlib import Path
 from thalutils.errors import ToolError
 from thalutils.files import read_json, write_json
 from thalutils.process import code_hash
-from thalutils.segmenters.protocol import WARNINGS_FILE, Availability, write_thalamus
+from thalutils.segmenters.protocol import JOINT, WARNINGS_FILE, Availability, write_thalamus
 from thalutils.segmenters.thalnet import weight_files
 
 
@@ -14,7 +14,7 @@ class ThalNet:
     """The study's own network; it takes any contrast as it is, and has no presets."""
 
     name = "ThalNet"
-    contrasts = ("T1", "FLAIR", "R1")
+    contrasts = ("T1", "FLAIR", "R1", JOINT)
     per_contrast = True
     slow = False
 
@@ -39,9 +39,21 @@ class ThalNet:
 
         like = quality.load(image)
         drawn = segment(like, _networks())
-        write_thalamus(drawn.labels, like, folder, self.name)
-        sure = {"certainty": drawn.certainty, "flip_dice": drawn.flip_dice, "warnings": list(drawn.warnings)}
-        write_json(folder / WARNINGS_FILE, sure)
+        _write(drawn, like, folder)
+
+    def segment_together(self, images: dict[str, Path], folder: Path) -> None:
+        """Segment several images of one visit by the joint network, on the grid of the first, as :meth:`segment`."""
+        from thalutils.imaging import quality
+        from thalutils.segmenters.thalnet.segmenting import segment_together
+
+        drawn = segment_together(images, _networks())
+        _write(drawn, quality.load(next(iter(images.values()))), folder)
+
+
+def _write(drawn, like, folder: Path) -> None:
+    write_thalamus(drawn.labels, like, folder, ThalNet.name)
+    sure = {"certainty": drawn.certainty, "flip_dice": drawn.flip_dice, "warnings": list(drawn.warnings)}
+    write_json(folder / WARNINGS_FILE, sure)
 
 
 @lru_cache(maxsize=1)

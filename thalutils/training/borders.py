@@ -1,0 +1,93 @@
+"""What a further map adds to T1w and FLAIR, by how far the thalamus stands out from the white matter beside it.
+
+``python -m thalutils.training.borders FOLDER`` computes it on heads of the phantom's anatomy and leaves
+``thalnet_borders.tsv``. The answer depends on the tissue values that one assumes; so they are varied.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from thalutils.cohort import Phantom
+from thalutils.process import cached, code_hash
+from thalutils.segmenters.thalnet import network, segmenting, weight_files
+from thalutils.simulate.people import generator
+from thalutils.training import evaluation
+from thalutils.training.evaluation import PHANTOM, VOXEL_MM
+
+DATA = "thalnet_borders.tsv"
+# Over the literature's difference between thalamus and white matter, in R1 and MT saturation.
+BORDERS = (0.5, 1.0, 2.0)
+MAPS = ("R1", "MTsat", "R2star")
+SEED = 17
+
+
+@dataclass(frozen=True)
+class Border:
+    """One head to scan with one contrast at the border."""
+
+    cache: Path
+    number: int
+    border_contrast: float
+    anatomy: str = PHANTOM
+
+
+def evaluate(case: Border) -> pd.DataFrame:
+    """Scan one head; segment it with and without a further map, by vote and by the joint network.
+
+    Returns
+    -------
+    DataFrame
+        A row a method: ``number``, ``border_contrast``, ``way`` (``one``, ``vote`` or ``joint``), ``contrasts``,
+        ``truth_ml``, ``volume_ml``, ``dice`` and what ThalNet says of its mask.
+    """
+    networks = network.load()
+    head = evaluation.heads_of(evaluation.Case(case.cache, PHANTOM, case.number, 1), SEED)[0]
+    settings = Phantom(structural_mm=VOXEL_MM, border_contrast=case.border_contrast)
+    # the same positions, fields and noise at every contrast
+    scanned = evaluation.scan(head, ("T1w", "FLAIR", *MAPS), settings, generator(SEED, case.number, 150))
+    images = {"T1" if kind == "T1w" else kind: image for kind, image in scanned.images.items()}
+    single = {name: evaluation.attempt(segmenting.segment, image, networks) for name, image in images.items()}
+    drawn = {("one", name): found for name, found in single.items()}
+    sets = [("T1", "FLAIR"), *(("T1", name, "FLAIR") for name in MAPS)]
+    for names in sets:
+        drawn["vote", "-".join(names)] = evaluation.vote(*(single[name] for name in names))
+        # the third of the joint network's places takes any map in which myelin is bright
+        placed = {"R1" if name in MAPS else name: images[name] for name in names}
+        drawn["joint", "-".join(names)] = evaluation.attempt(segmenting.segment_together, placed, networks)
+    row = {"number": case.number, "border_contrast": case.border_contrast, "weights": networks.version}
+    row |= {"truth_ml": sum(head.thalamus_ml())}
+    return pd.DataFrame(
+        row | {"way": way, "contrasts": contrasts} | evaluation.judge(found, scanned)
+        for (way, contrasts), found in drawn.items()
+    )
+
+
+def run(folder: Path, heads: int = 12) -> Path:
+    """Evaluate `heads` heads at every contrast; write the table.
+
+    Raises
+    ------
+    ToolError
+        Where a head could not be evaluated, with the reason.
+    """
+    wanted = [
+        Border(folder / "cache", number, contrast) for number in range(1, heads + 1) for contrast in BORDERS
+    ]
+    return evaluation.collect(_kept, wanted, folder / DATA)
+
+
+def _kept(case: Border) -> Path:
+    key = {"number": case.number, "border_contrast": case.border_contrast, "weights": weight_files.version()}
+    key |= {"code": code_hash("thalutils.training.borders")}
+
+    def make(to: Path) -> None:
+        evaluate(case).to_csv(to / "rows.tsv", sep="\t", index=False)
+
+    return cached(case.cache, "thalnet-borders", key, make) / "rows.tsv"
+
+
+if __name__ == "__main__":
+    print(run(Path(sys.argv[1]), *map(int, sys.argv[2:])))
