@@ -66,7 +66,7 @@ PLANS = {
     "locate": Plan("locate", 3500, rate=2e-3, dice_weight=1.0),
     "sketch": Plan("sketch", 4500, rate=1.5e-3, dice_weight=1.0),
     "draw": Plan("draw", 2200, rate=8e-4, seed=2, begins_as="sketch"),
-    "joint": Plan("joint", 1800, rate=8e-4, seed=3, begins_as="draw"),
+    "joint": Plan("joint", 1200, rate=8e-4, seed=3, begins_as="draw"),
 }
 
 
