@@ -39,7 +39,7 @@ class ThalNet:
 
         like = quality.load(image)
         drawn = segment(like, _networks())
-        write_thalamus(drawn.labels, like, folder, self.name)
+        write_thalamus(drawn.image(), like, folder, self.name)
         sure = {"certainty": drawn.certainty, "flip_dice": drawn.flip_dice, "warnings": list(drawn.warnings)}
         write_json(folder / WARNINGS_FILE, sure)
 
