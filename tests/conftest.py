@@ -96,3 +96,38 @@ def make_dataset(checkout: Path, head_file: Path) -> Callable[..., Cohort]:
         return Cohort.load(name)
 
     return make
+
+
+@pytest.fixture
+def fake_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Return a function that makes an installation of a suite: small Python programs in its ``bin``."""
+
+    def make(variable: str, version_file: str, **programs: str) -> Path:
+        home = tmp_path / variable.lower()
+        (home / "bin").mkdir(parents=True, exist_ok=True)
+        (home / version_file).parent.mkdir(parents=True, exist_ok=True)
+        (home / version_file).write_text("6.0.7.4\n")
+        for name, body in programs.items():
+            program = home / "bin" / name.replace("__", "-")
+            program.write_text(f"#!{sys.executable}\nimport os, sys, time\n{body}\n")
+            program.chmod(0o755)
+        monkeypatch.setenv(variable, str(home))
+        return home
+
+    return make
+
+
+@pytest.fixture
+def no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Hide every suite and every tool's environment of this machine; return where environments would be."""
+    for name in (
+        "FSLDIR",
+        "FREESURFER_HOME",
+        "THALUTILS_FSL_IMAGE",
+        "THALUTILS_FREESURFER_IMAGE",
+        "FS_LICENSE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("THALUTILS_TOOLS", str(tmp_path / "tools"))
+    return tmp_path / "tools"

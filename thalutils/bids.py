@@ -27,6 +27,20 @@ class Session:
         """The visit in one word, as BIDS file names begin."""
         return f"{self.participant_id}_{self.session_id}"
 
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """How the names of its files may begin: of a visit without a folder of its own, the person too.
+
+        Examples
+        --------
+        >>> Session("sub-01", "ses-02", Path("sub-01/ses-02")).stems
+        ('sub-01_ses-02',)
+        >>> Session("sub-01", "ses-01", Path("sub-01")).stems
+        ('sub-01_ses-01', 'sub-01')
+        """
+        own = self.folder.name == self.session_id
+        return (self.key,) if own else (self.key, self.participant_id)
+
     def find(self, place: str, *parts: str) -> list[Path]:
         """List the NIfTI files in `place` (``anat``, ``fmap``) whose names have all of `parts`, in order."""
         folder = self.folder / place
@@ -39,7 +53,7 @@ class Session:
         return found
 
     def image(self, suffix: str) -> Path | None:
-        """Return the visit's one anatomical image of this suffix (``T1w``, ``FLAIR``), or ``None``."""
+        """Return the visit's one anatomical image of this suffix (``T1w``, ``FLAIR``, ``T2w``), or ``None``."""
         found = self.find("anat", suffix)
         return found[0] if found else None
 
@@ -55,7 +69,7 @@ class Session:
 
     def scans(self) -> dict[str, Path]:
         """Return every scan the study may use, by its place in it (``T1w``, ``MPM-PDw-1``, ``TB1map``)."""
-        places = {suffix: self.image(suffix) for suffix in ("T1w", "FLAIR")}
+        places = {suffix: self.image(suffix) for suffix in ("T1w", "FLAIR", "T2w")}
         for contrast in CONTRASTS:
             for path in self.echoes(contrast):
                 places[f"MPM-{contrast}-{_entity_number(path, 'echo')}"] = path

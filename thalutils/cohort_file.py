@@ -20,6 +20,8 @@ from thalutils.spreadsheet_settings import Spreadsheet
 
 LARGEST_YAML_BYTES = 200_000
 FOLDER, SPREADSHEET = "(folder)", "(spreadsheet)"
+# The tools whose finished results the study reads.
+FINISHED = {"FreeSurfer", "FIRST", "DBSegment", "MindGlide", "SIENA", "hMRI"}
 
 
 class Phantom(BaseModel):
@@ -75,7 +77,8 @@ class CohortFile(BaseModel):
     tables: Tables | None = None
     twin: Twin | None = None
     publish_individuals: bool = False
-    references: dict[str, Path] = Field(default_factory=dict)
+    references: dict[str, Path | list[Path]] = Field(default_factory=dict)
+    finished: dict[str, str] = Field(default_factory=dict)
     stages: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
 
     @field_validator("references")
@@ -84,15 +87,31 @@ class CohortFile(BaseModel):
         unknown = set(value) - {"manual", "truth"}
         if unknown:
             raise ValueError(f"a reference is manual or truth, not {', '.join(sorted(unknown))}")
+        if isinstance(value.get("truth"), list):
+            raise ValueError("there is one truth: give one folder")
+        folders = value.get("manual")
+        names = [path.name for path in folders] if isinstance(folders, list) else []
+        if len(set(names)) < len(names):
+            raise ValueError("raters are named by their folders, and two of `manual` have one name")
+        return value
+
+    @field_validator("finished")
+    @classmethod
+    def _known_tools(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = set(value) - FINISHED
+        if unknown:
+            raise ValueError(
+                f"{', '.join(sorted(unknown))}: results are read of {', '.join(sorted(FINISHED))}"
+            )
         return value
 
     @model_validator(mode="after")
     def _scans_or_tables(self) -> "CohortFile":
         if (self.bids is None) == (self.tables is None):
             raise ValueError("give `bids` (scans) or `tables` (tables), one of the two")
-        if self.tables is not None and (self.phantom or self.references):
+        if self.tables is not None and (self.phantom or self.references or self.finished):
             raise ValueError(
-                "`phantom` and `references` belong to a cohort of scans, and this one has tables"
+                "`phantom`, `references` and `finished` belong to a cohort of scans, and this one has tables"
             )
         if self.twin is not None and not isinstance(self.tables, Path):
             raise ValueError("`twin` needs `tables`: the folder into which its tables are drawn")

@@ -23,7 +23,7 @@ from thalutils import tables
 from thalutils.cohort import Cohort, shorten
 from thalutils.errors import TableError, UsageError
 from thalutils.files import project_root, read_json
-from thalutils.segmenters.session import tools_table
+from thalutils.segmenters.catalogue import tools_table
 from thalutils.stages import Stage
 from thalutils.staleness import reason_stale, state_path
 
@@ -44,8 +44,9 @@ def check(name: str, stage: str | None, given: list[str]) -> int:
     if cohort.kind == "scans":
         _print_scans(cohort)
     if any(plan.stage.tools for plan in plans):
-        found = tools_table().fillna("").to_numpy().tolist()
-        out.print(_table("Tools", ["tool", "available", "version", "reason"], found))
+        columns = ["name", "available", "version", "reason"]
+        found = tools_table()[columns].fillna("").to_numpy().tolist()
+        out.print(_table("Tools", columns, found))
     rows = []
     for plan in plans:
         last = (read_json(state_path(cohort, plan.stage)) or {}).get("seconds")

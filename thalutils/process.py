@@ -1,6 +1,7 @@
 """Runs other programs and spreads work over processes; keeps results by content."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from thalutils.errors import ThalutilsError, ToolError, UsageError
 from thalutils.files import atomic_path, hash_bytes, hash_file, hash_json, project_root, read_json, write_json
 
 TAIL_LINES = 12
+FAILED_LOGS = "failed"
+TOOLS_VARIABLE = "THALUTILS_TOOLS"
 POLL_S = 0.5
 KILLED = "its process was killed twice, the second time alone: perhaps it needs more memory than there is"
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
@@ -39,9 +42,10 @@ PLUMBING = {
 
 
 def run_program(
-    argv: list[str | Path], *, log: Path, timeout_s: float, environment: dict[str, str] | None = None
-) -> str:
-    """Run a program to its end, its output in `log`; return that output.
+    argv: list[str | Path], *, log: Path, timeout_s: float,
+    environment: dict[str, str] | None = None, folder: Path | None = None,
+) -> str:  # fmt: skip
+    """Run a program to its end, in `folder` if given, its output in `log`; return that output.
 
     The program gets a process group of its own, which is killed when time is up, and when this
     process is interrupted or killed.
@@ -58,7 +62,7 @@ def run_program(
         try:
             program = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
-                env=variables, start_new_session=True,
+                env=variables, start_new_session=True, cwd=folder,
             )  # fmt: skip
         except OSError as error:
             raise ToolError(f"{argv[0]}: cannot be started ({error.strerror}).") from None
@@ -67,15 +71,18 @@ def run_program(
                 program.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise ToolError(
-                f"{Path(argv[0]).name} was stopped after {timeout_s:.0f} s without an end."
+                f"{Path(argv[0]).name} was stopped after {timeout_s:.0f} s without an end.{_last_words(log)}"
             ) from None
         finally:
             _end_group(program)
-    output = log.read_text(encoding="utf-8", errors="replace")
     if program.returncode:
-        tail = "\n".join(output.splitlines()[-TAIL_LINES:])
-        raise ToolError(f"{Path(argv[0]).name} ended with code {program.returncode}. Its last words:\n{tail}")
-    return output
+        raise ToolError(f"{Path(argv[0]).name} ended with code {program.returncode}.{_last_words(log)}")
+    return log.read_text(encoding="utf-8", errors="replace")
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
+    return " Its last words:\n" + "\n".join(lines) if lines else " It said nothing."
 
 
 @contextmanager
@@ -216,16 +223,37 @@ def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], N
         Everything the result depends on: hashes of inputs, options, versions of tools and code.
     make : callable
         Fills an empty folder; what it leaves there is the result.
+
+    Raises
+    ------
+    ToolError
+        What `make` raised; the logs that it left are kept, and the message says where.
     """
     folder = cache / step / hash_json(key)[:24]
     if not _whole(folder):
         with atomic_path(folder) as draft:
             draft.mkdir()
-            make(draft)
+            try:
+                make(draft)
+            except ToolError as error:
+                kept = _keep_logs(draft, cache / FAILED_LOGS / f"{step}-{folder.name}")
+                raise ToolError(f"{error}{kept}") from None
             files = sorted(path for path in draft.rglob("*") if path.is_file())
             sizes = {str(path.relative_to(draft)): path.stat().st_size for path in files}
             write_json(draft / "_made.json", {"key": key, "sizes": sizes})
     return folder
+
+
+def _keep_logs(draft: Path, kept: Path) -> str:
+    """Put the logs of a draft that is given up where they can be read; say where."""
+    logs = sorted(draft.rglob("*.log"))
+    if not logs:
+        return ""
+    with atomic_path(kept) as folder:
+        folder.mkdir()
+        for log in logs:
+            shutil.copyfile(log, folder / "-".join(log.relative_to(draft).parts))
+    return f"\nThe whole output is in {kept}."
 
 
 def _whole(folder: Path) -> bool:
@@ -264,5 +292,16 @@ def code_hash(*modules: str) -> str:
 
 
 def tool_environment(name: str) -> Path:
-    """Return the folder of a tool's own environment, ``.tools/<name>`` in the checkout."""
-    return project_root() / ".tools" / name
+    """Return the folder of a tool's own environment.
+
+    It is in the folder that ``THALUTILS_TOOLS`` names, else in ``.tools`` of the checkout, else, where
+    the package is used without one, among the user's own data.
+    """
+    given = os.environ.get(TOOLS_VARIABLE)
+    if given:
+        return Path(given).expanduser().resolve() / name
+    try:
+        return project_root() / ".tools" / name
+    except UsageError:
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        return Path(data) / "thalutils" / "tools" / name

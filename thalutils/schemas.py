@@ -51,6 +51,12 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         | _METHOD
         | {
             "preset": text("How the tool was set; n/a for what is fused from masks", nullable=True),
+            "origin": text(
+                "Whether the study ran the tool or read its finished result",
+                pa.Check.isin(("run", "read")),
+                nullable=True,
+            ),
+            "envelope": text("Whose mask cut it out of a larger label, if any did", nullable=True),
             "warning": text("What the tool itself says against its mask", nullable=True),
         },
         ["participant_id", "session_id", "method"],
@@ -88,6 +94,18 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "mean_surface_mm": number("Mean distance between the surfaces, both directions", "mm", 0),
         },
         ["participant_id", "session_id", "method", "reference", "rater"],
+    ),
+    "rater_agreement": schema(
+        _VISIT
+        | {
+            "rater_i": text("One who drew the reference"),
+            "rater_j": text("Another who drew the same"),
+            "dice": fraction("Dice coefficient of the two drawings"),
+            "mean_surface_mm": number("Mean distance between the surfaces, both directions", "mm", 0),
+            "volume_i_ml": number("Volume of the one's drawing, both sides", "mL", 0),
+            "volume_j_ml": number("Volume of the other's drawing, both sides", "mL", 0),
+        },
+        ["participant_id", "session_id", "rater_i", "rater_j"],
     ),
     "containment": schema(
         _VISIT
@@ -141,6 +159,15 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "usable": flag("Whether it passed the checks"),
         },
         ["participant_id", "session_id", "file"],
+    ),
+    "maps": schema(
+        _VISIT
+        | {
+            "map": text("The quantitative map"),
+            "source": text("Who made it: study, or the program whose finished map was read"),
+            "factor": number("What its values were multiplied by to be in the study's units", "1", 0),
+        },
+        ["participant_id", "session_id", "map"],
     ),
     "map_accuracy": schema(
         _VISIT

@@ -7,10 +7,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from thalutils import __version__
+from thalutils import __version__, finished
 from thalutils.cohort import Cohort
 from thalutils.files import hash_file, hash_json, read_json
-from thalutils.segmenters.registry import SEGMENTERS
+from thalutils.segmenters.catalogue import availability
 from thalutils.stages import Stage, imported_modules, notebook_path, stripped_hash
 
 MANY = 3
@@ -68,8 +68,8 @@ def environment() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def tools() -> dict[str, str]:
-    """Return the version of every segmentation tool, empty where it is absent."""
-    return {tool.name: tool.availability().version for tool in SEGMENTERS}
+    """Return the version of every tool, empty where it is absent."""
+    return {name: state.version for name, state in availability().items()}
 
 
 def inputs(cohort: Cohort) -> dict[str, str]:
@@ -91,6 +91,7 @@ def inputs(cohort: Cohort) -> dict[str, str]:
     return {
         "settings": hash_json(settings),
         "scans": hash_json(scans),
+        "finished results": hash_json(finished.fingerprint(cohort)),
         "verdicts": hash_file(cohort.verdicts) if cohort.verdicts.exists() else "",
     }
 

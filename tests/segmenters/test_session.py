@@ -1,11 +1,8 @@
 """Which tool runs where, what its files are called, and which masks are not believed."""
 
-import nibabel as nib
-import numpy as np
 import pytest
 
-from thalutils.errors import ToolError
-from thalutils.segmenters import registry, session
+from thalutils.segmenters import endings, registry, session
 from thalutils.segmenters.protocol import Availability
 from thalutils.stage import derivative
 
@@ -21,7 +18,7 @@ def cohort(make_dataset):
     """Two people with two visits, each with FLAIR and R1 on the T1w's grid, but the last one's R1."""
     found = make_dataset()
     for visit in found.sessions():
-        for contrast, name in session.IMAGES.items():
+        for contrast, name in endings.IMAGES.items():
             if (visit.key, contrast) != ("sub-02_ses-02", "R1"):
                 path = derivative(found, visit, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,11 +26,14 @@ def cohort(make_dataset):
     return found
 
 
-def chosen(cohort, samseg_all: int, samseg_t1: int) -> dict[str, list[str]]:
-    choose = session.pieces(cohort, samseg_all, samseg_t1)
+def chosen(
+    cohort, samseg_all: int, samseg_t1: int, paper: int = 0, freesurfer: int = 0
+) -> dict[str, list[str]]:
+    choose = session.pieces(cohort, samseg_all, samseg_t1, paper, freesurfer)
     return {visit.key: choose(visit) for visit in cohort.sessions()}
 
 
+PAPER = ["FreeSurfer T1", "FIRST T1", "DBSegment T1", "MindGlide T1+FLAIR+R1"]
 FAST = ["Template T1", "ThalNet T1", "ThalNet FLAIR", "ThalNet R1", "ThalNet joint"]
 
 
@@ -63,6 +63,16 @@ def test_minus_one_is_everyone(all_tools, cohort):
     assert [len(pieces) for pieces in found.values()] == [8, 8, 8, 6]
 
 
+def test_the_papers_tools_run_on_as_many_people_as_is_said(all_tools, cohort):
+    found = chosen(cohort, 0, 0, paper=1)
+    assert found["sub-01_ses-01"] == [*PAPER[1:], *FAST]
+    assert found["sub-01_ses-02"] == FAST
+    assert found["sub-02_ses-01"] == FAST
+    everyone = chosen(cohort, 0, 0, paper=-1, freesurfer=-1)
+    assert everyone["sub-01_ses-02"] == [*PAPER, *FAST]
+    assert "MindGlide T1+FLAIR" in everyone["sub-02_ses-02"]
+
+
 def test_an_absent_tool_leaves_no_piece(monkeypatch, make_dataset):
     for tool in registry.SEGMENTERS:
         monkeypatch.setattr(type(tool), "availability", lambda self: Availability(False, reason="absent"))
@@ -76,29 +86,3 @@ def test_ensembles_are_named_as_in_the_paper(tool):
     mine = [name for name in names if name.startswith(tool) and not name.endswith("-joint")]
     assert mine == [f"{tool}-{one}" for one in contrasts]
     assert len({session.ending(name) for name in names}) == len(names)
-
-
-def save(tmp_path, left_x: slice, right_x: slice):
-    labels = np.zeros((60, 40, 40), np.uint8)
-    labels[left_x, 10:30, 10:30], labels[right_x, 10:30, 10:30] = 10, 49
-    affine = np.eye(4)
-    affine[0, 3] = -30
-    path = tmp_path / "mask.nii.gz"
-    nib.save(nib.Nifti1Image(labels, affine), path)
-    return path
-
-
-def test_a_plausible_mask_passes(tmp_path):
-    session.check_plausible(save(tmp_path, slice(10, 25), slice(35, 50)), "X")
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "words"),
-    [
-        (slice(35, 50), slice(10, 25), "left thalamus lies on the right"),
-        (slice(10, 12), slice(48, 50), "1.6 mL, outside 3 to 25"),
-    ],
-)
-def test_implausible_masks_are_refused(tmp_path, left, right, words):
-    with pytest.raises(ToolError, match=words):
-        session.check_plausible(save(tmp_path, left, right), "X")

@@ -1,16 +1,18 @@
 """R1 and FLAIR of a visit brought onto its T1w, checked, chosen and rescaled."""
 
+from collections.abc import Callable
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from thalutils import programs
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
-from thalutils.errors import ImageError
+from thalutils.errors import ImageError, ToolError
 from thalutils.files import hash_file, read_json, write_json
-from thalutils.imaging import brain_mask, quality, registration
+from thalutils.imaging import brain_mask, flirt, quality, registration
 from thalutils.imaging.mutual_information import mutual_information
 from thalutils.imaging.strategy_choice import choose
 from thalutils.imaging.verdicts import verdict
@@ -26,15 +28,30 @@ ENDINGS = {"R1": "space-T1w_R1map.nii.gz", "FLAIR": "space-T1w_FLAIR.nii.gz"}
 RESCALED = "space-T1w_desc-rescaled_R1map.nii.gz"
 
 
-def pieces(session: Session) -> tuple[str, ...]:
-    """Return which images of a visit are to be registered: those whose scans were acquired."""
-    there = {"R1": bool(session.echoes("PDw")), "FLAIR": session.image("FLAIR") is not None}
-    return tuple(image for image in IMAGES if there[image])
+def pieces(cohort: Cohort) -> Callable[[Session], tuple[str, ...]]:
+    """Return which images of a visit are to be registered: those whose scans or maps are there."""
+
+    def chosen(session: Session) -> tuple[str, ...]:
+        r1 = bool(session.echoes("PDw")) or derivative(cohort, session, "R1map.nii.gz").exists()
+        there = {"R1": r1, "FLAIR": session.image("FLAIR") is not None}
+        return tuple(image for image in IMAGES if there[image])
+
+    return chosen
 
 
-def strategies(image: str) -> tuple[str, ...]:
-    """Return the strategies that are tried for an image."""
-    return R1_STRATEGIES if image == "R1" else (FLAIR_STRATEGY,)
+def strategies(image: str, with_flirt: bool) -> tuple[str, ...]:
+    """Return the strategies that are tried for an image: FLIRT's in place of SimpleITK's where it is here."""
+    if image == "R1":
+        return (*flirt.R1_STRATEGIES, R1_STRATEGIES[-1]) if with_flirt else R1_STRATEGIES
+    return (flirt.FLAIR_STRATEGY,) if with_flirt else (FLAIR_STRATEGY,)
+
+
+def flirt_version(wanted: bool) -> str | None:
+    """Return the version of FSL whose FLIRT is used, or ``None`` where it is not wanted or not here."""
+    try:
+        return programs.find(programs.FSL).version if wanted else None
+    except ToolError:
+        return None
 
 
 def align(task: Task) -> Rows:
@@ -53,9 +70,10 @@ def align(task: Task) -> Rows:
         raise ImageError("no usable T1w to bring it onto.")
     mask = need(task.derivative(brain_mask.ENDING), "brain mask")
     moving = _moving(task)
+    fsl = flirt_version(task.options["flirt"])
     key = {
         "t1w": hash_file(t1w), "mask": hash_file(mask), "moving": hash_file(moving), "image": image,
-        "options": {"bins": task.options["bins"], "r1_percentile": task.options["r1_percentile"]},
+        "options": {"bins": task.options["bins"], "r1_percentile": task.options["r1_percentile"]}, "fsl": fsl,
         "code": code_hash("thalutils.imaging.registration", "thalutils.imaging.alignment"),
     }  # fmt: skip
     made = cached(
@@ -91,9 +109,12 @@ def _register_all(task: Task, t1w_path, mask_path, moving_path, folder) -> None:
     moving = registration.clean_r1(original) if task.what == "R1" else original
     fixed_values = t1w.get_fdata(dtype=np.float32)
     found = []
-    for strategy in strategies(task.what):
-        transform = registration.register(t1w, moving, strategy, mask=mask)
-        order = "bspline" if strategy.startswith("sitk") and task.what == "R1" else "linear"
+    for strategy in strategies(task.what, flirt_version(task.options["flirt"]) is not None):
+        if strategy.startswith("flirt"):
+            transform = flirt.register(t1w, moving, strategy, mask, folder)
+        else:
+            transform = registration.register(t1w, moving, strategy, mask=mask)
+        order = "bspline" if strategy.startswith(("sitk", "flirt")) and task.what == "R1" else "linear"
         moved = registration.resample(moving, t1w, transform, interpolation=order)
         values = moved.get_fdata(dtype=np.float32)
         if task.what == "R1":
@@ -121,7 +142,7 @@ def _judge(task: Task, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row |= {key: one[key] for key in ("strategy", "mutual_information")} | _error(task, one["transform"])
         rows.append(row)
     verdicts = {strategy: value for strategy, value in seen.items() if value}
-    fallback = "ants-rigid" if image == "R1" else FLAIR_STRATEGY
+    fallback = "ants-rigid" if image == "R1" else found[0]["strategy"]
     judged = choose(frame("registration", rows), fallback=fallback, verdicts=verdicts)
     for row, passed, selected in zip(rows, judged["passed"], judged["selected"], strict=True):
         row |= {"passed": bool(passed), "selected": bool(selected)}

@@ -1,11 +1,75 @@
-"""The paper's FLIRT strategies: their command lines, and FSL's matrices in the common form."""
+"""The paper's FLIRT strategies: their command lines, running them, and FSL's matrices in the common form."""
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
-from thalutils.errors import ImageError
+from thalutils import programs
+from thalutils.errors import ImageError, ToolError
+from thalutils.imaging.registration import reorient
+
+R1_STRATEGIES, FLAIR_STRATEGY = ("flirt-mi", "flirt-ncc-masked"), "flirt-ncc"
+TIME_LIMIT_S = 3600.0
+
+
+def register(
+    fixed: SpatialImage, moving: SpatialImage, strategy: str, mask: SpatialImage, folder: Path
+) -> np.ndarray:
+    """Run one of the paper's FLIRT strategies; return its transform in the common form.
+
+    All images are brought to the standard orientation first, as in the paper.
+
+    Parameters
+    ----------
+    fixed, moving, mask
+        3D images; the T1w, R1 (cleaned) or FLAIR, and the brain mask on the T1w's grid.
+    strategy
+        One of :data:`R1_STRATEGIES` or :data:`FLAIR_STRATEGY`.
+    folder
+        An empty folder to work in; its logs stay there.
+
+    Returns
+    -------
+    numpy.ndarray, shape (4, 4)
+        World coordinates of `fixed` (RAS, mm) to those of `moving`.
+
+    Raises
+    ------
+    ToolError
+        Where FSL is absent, FLIRT fails, or it leaves no matrix.
+    """
+    images = {"fixed": reorient(fixed), "moving": reorient(moving), "mask": reorient(mask)}
+    paths = {name: folder / f"{name}.nii.gz" for name in images}
+    for name, image in images.items():
+        nib.save(image, paths[name])
+    lines = flirt_commands(strategy, paths["fixed"], paths["moving"], folder / "moved", paths["mask"])
+    limit = programs.time_limit_s("flirt", TIME_LIMIT_S)
+    for step, argv in enumerate(lines, start=1):
+        log = folder / f"{strategy}-{step}.log"
+        programs.run(programs.FSL, argv, log=log, timeout_s=limit, folders=[folder])
+    matrix = read_matrix(folder / "moved.mat")
+    for left in (*paths.values(), *folder.glob("moved*")):
+        left.unlink(missing_ok=True)
+    return flirt_to_world(matrix, images["moving"], images["fixed"])
+
+
+def read_matrix(path: Path) -> np.ndarray:
+    """Return the 4x4 matrix of a FLIRT ``.mat`` file, which is text.
+
+    Raises
+    ------
+    ToolError
+        Where it is absent, or holds no invertible 4x4 matrix.
+    """
+    try:
+        matrix = np.loadtxt(path)
+        if matrix.shape == (4, 4) and np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 1e-6:
+            return matrix
+    except (OSError, ValueError):
+        pass
+    raise ToolError(f"FLIRT left no 4x4 matrix in {path.name}.")
 
 
 def flirt_commands(

@@ -10,23 +10,53 @@ from nibabel.processing import resample_from_to
 from thalutils.bids import CONTRASTS
 from thalutils.errors import ImageError
 from thalutils.files import hash_file, read_json
-from thalutils.imaging import accuracy, gibbs, proton_density, qmri, quality
+from thalutils.imaging import accuracy, gibbs, hmri, proton_density, qmri, quality
 from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, usable_scans
 
 STAGE = "2-5-1-quantitative-maps"
 UNITS = {"R1map": "1/s", "PDmap": "percent", "MTsat": "percent", "R2starmap": "1/s"}
+OWN = "study"
 SIDECAR_KEYS = ("RepetitionTimeExcitation", "EchoTime", "FlipAngle")
 
 
 def make_maps(task: Task) -> Rows:
     """Reconstruct one visit's maps, keep them among the derivatives, and hold them against the truth.
 
+    Maps that the hMRI toolbox has made are read instead.
+
     Raises
     ------
     ImageError
-        Where an echo, a contrast, the transmit field or an entry of a sidecar is missing.
+        Where an echo, a contrast, the transmit field or an entry of a sidecar is missing, or a map that was
+        made already cannot be used.
     """
+    ready = hmri.find(task.cohort, task.session)
+    made = _read(task, ready) if ready else _make(task)
+    names = {f"{name}.nii.gz": f"{name}.nii.gz" for name in UNITS if (made / f"{name}.nii.gz").exists()}
+    for name in UNITS:
+        task.derivative(f"{name}.nii.gz").unlink(missing_ok=True)
+    task.keep(made, names | {"valid.nii.gz": "desc-valid_mask.nii.gz"})
+    factors = read_json(made / "factors.json") or {}
+    rows = [
+        task.row(map=name, source=hmri.SOURCE if ready else OWN, factor=factors.get(name, 1.0))
+        for name in UNITS
+        if f"{name}.nii.gz" in names
+    ]
+    return {"map_accuracy": _accuracy(task), "maps": rows}
+
+
+def _read(task: Task, ready: dict[str, Path]) -> Path:
+    """Return the folder with a visit's finished maps in the study's units."""
+    key = {
+        "maps": {name: hash_file(path) for name, path in ready.items()},
+        "code": code_hash("thalutils.imaging.hmri"),
+    }
+    return cached(task.cohort.cache, "read-hMRI", key, lambda folder: hmri.read(ready, folder))
+
+
+def _make(task: Task) -> Path:
+    """Return the folder with the maps that the study makes of a visit's scans."""
     scans = usable_scans(task.cohort, task.session)
     echoes = _echoes(task, scans)
     b1 = scans.get("TB1map")
@@ -40,12 +70,9 @@ def make_maps(task: Task) -> Rows:
         "options": task.options,
         "code": code_hash("thalutils.imaging.qmri", "thalutils.imaging.maps"),
     }
-    made = cached(
+    return cached(
         task.cohort.cache, "maps", key, lambda folder: _reconstruct(echoes, b1, task.options, folder)
     )
-    names = {f"{name}.nii.gz": f"{name}.nii.gz" for name in UNITS if (made / f"{name}.nii.gz").exists()}
-    task.keep(made, names | {"valid.nii.gz": "desc-valid_mask.nii.gz"})
-    return {"map_accuracy": _accuracy(task)}
 
 
 def _echoes(task: Task, scans: dict[str, Path]) -> dict[str, list[Path]]:

@@ -193,8 +193,15 @@ def _masks(cohort: Cohort, session: Session) -> dict[str, nib.Nifti1Image]:
 
 
 def _references(cohort: Cohort, session: Session) -> dict[str, nib.Nifti1Image]:
-    paths = {name: cohort.reference(name, session) for name in ("manual", "truth")}
-    return {name: binary(path) for name, path in paths.items() if path is not None}
+    """Return what was drawn of a visit; of several raters, each by its name."""
+    found = {}
+    for name in ("manual", "truth"):
+        raters = cohort.raters(name)
+        for rater in raters:
+            path = cohort.reference(name, session, rater)
+            if path is not None:
+                found[f"{name} ({rater})" if len(raters) > 1 else name] = binary(path)
+    return found
 
 
 def _t1w(cohort: Cohort, session: Session) -> nib.Nifti1Image:
@@ -233,11 +240,11 @@ def scan_counts(found: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def exclusions(found: pd.DataFrame, stage: str | None = None) -> HTML:
-    """Tabulate what was left out, by one stage or by all."""
-    mine = found if stage is None else found[found["stage"] == stage]
+def exclusions(found: pd.DataFrame, *stages: str) -> HTML:
+    """Tabulate what was left out, by these stages or by all."""
+    mine = found[found["stage"].isin(stages)] if stages else found
     if mine.empty:
-        return note("Nothing was left out." if stage is None else "This stage left nothing out.")
+        return note("This stage left nothing out." if stages else "Nothing was left out.")
     return tables.show(mine, caption="What was left out, and why.", name="exclusions")
 
 

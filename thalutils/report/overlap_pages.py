@@ -7,6 +7,7 @@ from thalutils.report import downloads, figures, overlap_plots, pair_plots, priv
 from thalutils.report.embed import note
 from thalutils.report.order import in_order
 from thalutils.report.words import IN_WORDS, TOO_FEW, interval, span
+from thalutils.stats import raters
 from thalutils.stats.agreement import first_visits
 from thalutils.stats.voxelwise import COMPARED, MEASURES
 
@@ -153,3 +154,21 @@ def measured(overlap: pd.DataFrame) -> pd.DataFrame:
     visits = overlap.drop_duplicates([*by, "participant_id", "session_id"])
     grouped = visits.groupby(by, sort=False)["participant_id"]
     return grouped.agg(people="nunique", visits="size").reset_index()
+
+
+def between_raters(drawn: pd.DataFrame) -> HTML:
+    """Tabulate how far those who drew the reference agree with each other.
+
+    Takes the table ``rater_agreement``.
+    """
+    if drawn.empty:
+        return note(
+            "Nobody's drawing can be held against another's: with a folder for each rater in the cohort's YAML "
+            "(<code>references: manual: [derivatives/a, derivatives/b]</code>), their agreement stands here."
+        )
+    caption = (
+        "Agreement of those who drew the reference, over people's first visits that both drew. Bias is the second "
+        "rater's volume less the first's."
+    )
+    units = dict.fromkeys(("mean_i_ml", "mean_j_ml", "bias_ml", "sd_ml"), "mL")
+    return tables.show(raters.between_raters(drawn), caption=caption, name="raters", units=units)

@@ -16,8 +16,8 @@ from thalutils.errors import ThalutilsError
 from thalutils.files import hash_file
 from thalutils.imaging import brain_mask, masks, quality, registration
 from thalutils.process import Outcome, cached, code_hash, parallel_map
-from thalutils.segmenters.protocol import JOINT, LABELS_FILE, method_name
-from thalutils.segmenters.registry import SEGMENTERS, memory_gb, segmenter
+from thalutils.segmenters.protocol import JOINT, LABELS_FILE, check, method_name
+from thalutils.segmenters.registry import ANYWHERE, memory_gb, segmenter
 from thalutils.stage import frame
 
 CROSS = "cross_sectional/MNI/patient{0}/{1}_N4_noneck_reduced_winsor_regtoFLAIR_brain_N4_regtoMNI.nii.gz"
@@ -100,7 +100,7 @@ class Found:
 
 
 def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
-    """Prepare every head that can be had, and run the tools on it.
+    """Prepare every head that can be had, and run the tools on it that come with a package.
 
     Parameters
     ----------
@@ -116,9 +116,8 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
     absent = _absent(ready, lambda item: f"{item[1].name}, visit {item[1].visit}")
     prepared = [outcome.value for outcome in ready if outcome.value]
     pieces, left = [], samseg_scans
-    for tool in SEGMENTERS:
-        if not tool.availability().ok:
-            continue
+    tools = [segmenter(name) for name in ANYWHERE]
+    for tool in (one for one in tools if one.availability().ok):
         for contrast in tool.contrasts:
             for one in prepared:
                 if not one.images(contrast) or (tool.slow and left == 0):
@@ -130,7 +129,7 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
         pieces,
         describe=lambda piece: f"{piece.prepared.head.name} {piece.method}",
         label="real heads",
-        memory_gb=memory_gb(),
+        memory_gb=memory_gb(piece.tool for piece in pieces),
     )
     absent += _absent(
         done, lambda piece: f"{piece.prepared.head.name}, visit {piece.prepared.head.visit}, {piece.method}"
@@ -226,6 +225,7 @@ def segment(piece: Piece) -> Path:
             tool.segment(images[piece.contrast], piece.prepared.mask, folder, piece.preset)
 
     made = cached(piece.cache, f"segment-{tool.name}", key, draw)
+    check(made, piece.method, piece.prepared.mask)
     return made / LABELS_FILE
 
 

@@ -12,13 +12,20 @@ from scipy.io import savemat
 from thalutils.errors import ToolError
 from thalutils.files import hash_file, write_json
 from thalutils.process import run_program, tool_environment
-from thalutils.segmenters.protocol import Availability, write_thalamus
+from thalutils.programs import time_limit_s
+from thalutils.segmenters.protocol import (
+    INTRACRANIAL_FILE,
+    STRUCTURES_FILE,
+    Availability,
+    load_result,
+    onto_grid,
+    write_thalamus,
+)
 
 ATLAS_SCRIPT = Path(__file__).with_name("samseg_atlas.py")
 TIME_LIMIT_S = {"fast": 1800.0, "full": 7200.0}
 ATLAS_LIMIT_S = 900.0
 COARSE_MM = 3.0
-STRUCTURES_FILE = "structures.nii.gz"
 # fast: ANTs finds the affine, and the mesh has one level, at about 3.3 mm and for a few rounds;
 # full: SAMSEG as it comes, its own affine and two levels at 2 and 1 mm.
 PRESETS = {
@@ -52,9 +59,10 @@ class Samseg:
             return Availability(
                 False,
                 reason="not installed: its wheels are for Python 3.10 and 3.11 on Linux; "
-                "`make tools` puts it in .tools/samseg where they fit.",
+                "`thalutils tools install samseg` puts it into an environment of its own where they fit.",
             )
-        return Availability(True, version=found[0].name.split("-")[1].removesuffix(".dist"))
+        version = found[0].name.split("-")[1].removesuffix(".dist")
+        return Availability(True, version, where=str(environment))
 
     def options(self, preset: str) -> dict[str, object]:
         """Return the preset's options and the adapter's own source."""
@@ -72,18 +80,12 @@ class Samseg:
             [tool_environment("samseg") / "bin" / "run_samseg", "-i", image, "-o", work / "out",
              "--threads", "1", "--options", work / "options.json", *start],
             log=folder / "samseg.log",
-            timeout_s=TIME_LIMIT_S[preset],
+            timeout_s=time_limit_s("samseg", TIME_LIMIT_S[preset]),
         )  # fmt: skip
-        result = work / "out" / "seg.mgz"
-        if not result.exists():
-            raise ToolError(f"SAMSEG ended without {result.name}; its log is {folder / 'samseg.log'}.")
-        like, found = nib.load(image), nib.load(result)
-        if not np.allclose(like.affine, found.affine, atol=1e-3):
-            raise ToolError("SAMSEG left its result on another grid than the image's.")
-        labels = np.asarray(found.dataobj)
-        write_thalamus(labels, like, folder, self.name)
-        nib.save(nib.Nifti1Image(labels.astype(np.int16), like.affine), folder / STRUCTURES_FILE)
-        write_json(folder / "icv.json", {"icv_ml": _intracranial(work / "out" / "sbtiv.stats")})
+        like, found = nib.load(image), load_result(work / "out" / "seg.mgz", self.name)
+        write_thalamus(found, like, folder, self.name)
+        nib.save(onto_grid(found, like), folder / STRUCTURES_FILE)
+        write_json(folder / INTRACRANIAL_FILE, {"icv_ml": _intracranial(work / "out" / "sbtiv.stats")})
         for leftover in sorted(work.rglob("*"), reverse=True):
             leftover.rmdir() if leftover.is_dir() else leftover.unlink()
         work.rmdir()

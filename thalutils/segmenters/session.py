@@ -5,126 +5,207 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
-from thalutils.errors import ToolError
+from thalutils.errors import ToolError, UsageError
 from thalutils.files import hash_file, read_json
-from thalutils.imaging import alignment, brain_mask, masks
-from thalutils.imaging.envelope import envelope_checks
+from thalutils.imaging import brain_mask, masks
 from thalutils.process import cached, code_hash
-from thalutils.segmenters.protocol import JOINT, LABELS_FILE, WARNINGS_FILE, method_name
-from thalutils.segmenters.registry import NOT_RUN, SEGMENTERS, segmenter
-from thalutils.segmenters.samseg import STRUCTURES_FILE
+from thalutils.segmenters import deep_grey, registry
+from thalutils.segmenters.dbsegment import BRAIN_FILE
+from thalutils.segmenters.deep_grey import ENVELOPES, keep_checked
+from thalutils.segmenters.endings import ENSEMBLE_STAGE as ENSEMBLE_STAGE
+from thalutils.segmenters.endings import STAGE as STAGE
+from thalutils.segmenters.endings import (
+    contrast_image,
+    ending,
+    joined,
+    structures_ending,
+    suspect_ending,
+    there,
+)
+from thalutils.segmenters.mindglide import MindGlide
+from thalutils.segmenters.protocol import (
+    INTRACRANIAL_FILE,
+    JOINT,
+    STRUCTURES_FILE,
+    WARNINGS_FILE,
+    Reader,
+    Segmenter,
+    TakesMore,
+    method_name,
+)
+from thalutils.segmenters.registry import SEGMENTERS, segmenter
 from thalutils.stage import Rows, Task, derivative, need, usable_scans
 
-STAGE = "2-6-2-segmentation"
-ENSEMBLE_STAGE = "2-6-2-ensembles"
 # The order in which contrasts stand in a method's name.
 ENSEMBLES = (("T1", "FLAIR"), ("T1", "R1"), ("R1", "FLAIR"), ("T1", "R1", "FLAIR"))
-IMAGES = {"FLAIR": alignment.ENDINGS["FLAIR"], "R1": alignment.RESCALED}
-THALAMUS_ML = (3.0, 25.0)
-# Thalamus, caudate, putamen, pallidum, amygdala, accumbens: what MindGlide's one label joins.
-DEEP_GREY = (10, 11, 12, 13, 18, 26, 49, 50, 51, 52, 54, 58)
+DBSEGMENT_BRAIN = "space-T1w_desc-DBSegmentbrain_mask.nii.gz"
 
 
-def ending(method: str) -> str:
-    """Return how the file of a method's mask ends."""
-    return f"space-T1w_desc-{method.replace('-', '')}_dseg.nii.gz"
+def pieces(
+    cohort: Cohort, samseg_all: int, samseg_t1: int, paper_tools: int = -1, freesurfer: int = 0
+) -> Callable[[Session], list[str]]:
+    """Return which tool works on which contrast of a visit, as ``TOOL CONTRAST``.
 
+    A tool whose result serves every contrast runs once a visit, and MindGlide takes all contrasts of a
+    visit at once (``MindGlide T1+FLAIR+R1``). Slow tools run on the first visits of the first so many
+    people; -1 means every visit of everyone. What is finished already is read, of every visit that has it.
+    A contrast that a visit has no aligned image of is passed over: where it had the scan, the stage that
+    could not align it says why. What takes all contrasts at once runs where there are two at least; which
+    they were is its mask's preset.
 
-def structures_ending(method: str) -> str:
-    """Return how the file of all structures that a method drew ends."""
-    return f"space-T1w_desc-{method.replace('-', '')}structures_dseg.nii.gz"
-
-
-def pieces(cohort: Cohort, samseg_all: int, samseg_t1: int) -> Callable[[Session], list[str]]:
-    """Return which tool runs on which contrast of a visit, as ``TOOL CONTRAST``.
-
-    A tool whose result serves every contrast runs once a visit. SAMSEG, the one slow tool, runs on
-    all contrasts of the first visits of the first `samseg_all` people and on the T1w of the first visits
-    of the first `samseg_t1`; -1 means every visit of everyone. A contrast that a visit has no aligned image
-    of is passed over: where it had the scan, the stage that could not align it says why. What takes all
-    contrasts at once runs where there are two at least; which they were is its mask's preset.
+    Parameters
+    ----------
+    cohort : Cohort
+    samseg_all, samseg_t1 : int
+        People whose visit SAMSEG segments on all contrasts, and on the T1w alone.
+    paper_tools : int
+        People whose visit FIRST, DBSegment and MindGlide segment, where they are installed.
+    freesurfer : int
+        People whose visit recon-all takes, where FreeSurfer is installed.
     """
     order = list(cohort.participants["participant_id"])
+    limits = {"FreeSurfer": freesurfer, "SAMSEG": samseg_all}
+
+    def runs(tool: Segmenter, session: Session, contrast: str) -> bool:
+        if not tool.availability().ok:
+            return False
+        limit = limits.get(tool.name, paper_tools)
+        if tool.name == "SAMSEG" and contrast == "T1" and samseg_all != -1:
+            limit = samseg_t1 if samseg_t1 == -1 else max(samseg_t1, samseg_all)
+        place = order.index(session.participant_id)
+        first = session == first_visit(cohort, session)
+        return not tool.slow or limit == -1 or (first and place < limit)
 
     def chosen(session: Session) -> list[str]:
-        place = order.index(session.participant_id)
-        baseline = session == first_visit(cohort, session)
         found = []
         for tool in SEGMENTERS:
-            if not tool.availability().ok:
-                continue
-            for contrast in (one for one in tool.contrasts if _there(cohort, session, one)):
-                limit = samseg_all if contrast != "T1" else max(samseg_t1, samseg_all)
-                within = samseg_all == -1 or (contrast == "T1" and samseg_t1 == -1)
-                if not tool.slow or within or (baseline and place < limit):
-                    found.append(f"{tool.name} {contrast}")
+            ready = has_finished(tool, cohort, session)
+            mine = [one for one in tool.contrasts if there(cohort, session, one)]
+            mine = [one for one in mine if one in ready or runs(tool, session, one)]
+            if isinstance(tool, MindGlide):
+                mine = ["+".join(mine)] if mine else []
+            found += [f"{tool.name} {contrast}" for contrast in mine]
         return found
 
     return chosen
 
 
-def _there(cohort: Cohort, session: Session, contrast: str) -> bool:
-    if contrast == JOINT:
-        return len(_joined(cohort, session)) > 1
-    return contrast == "T1" or derivative(cohort, session, IMAGES[contrast]).exists()
+def memory_gb(cohort: Cohort, participants: str, pieces: Callable[[Session], list[str]]) -> float:
+    """Return what one process of the stage may need, by the tools that have work in it."""
+    names = {piece.split()[0] for session in cohort.sessions(participants) for piece in pieces(session)}
+    return registry.memory_gb(names)
 
 
-def _joined(cohort: Cohort, session: Session) -> list[str]:
-    """Return the contrasts that a visit has on the T1w's grid."""
-    return [contrast for contrast in ENSEMBLES[-1] if _there(cohort, session, contrast)]
+def has_finished(tool: Segmenter, cohort: Cohort, session: Session) -> tuple[str, ...]:
+    """Return the contrasts of which a tool's finished result of a visit can be read."""
+    try:
+        if isinstance(tool, MindGlide):
+            return tuple(tool.finished(cohort, session))
+        return tool.contrasts if isinstance(tool, Reader) and tool.finished(cohort, session) else ()
+    except ToolError:
+        return tool.contrasts  # its piece of work says what is wrong
 
 
 def segment(task: Task) -> Rows:
-    """Run one tool on one contrast of one visit, and keep its mask among the derivatives.
+    """Run one tool on a contrast of one visit, or read what it has finished; keep its mask.
 
     Raises
     ------
     ImageError
         Where the contrast was left out before.
     ToolError
-        Where the tool fails, or its mask is not plausible.
+        Where the tool fails, or its mask is not plausible; such a mask is kept aside, to be shown.
     """
     name, contrast = task.what.split()
     tool = segmenter(name)
+    if isinstance(tool, MindGlide):
+        return deep_grey.label(task, tool, tuple(contrast.split("+")))
     method = method_name(tool, contrast)
-    target = task.derivative(ending(method))
-    target.unlink(missing_ok=True)
-    joined = _joined(task.cohort, task.session) if contrast == JOINT else [contrast]
-    images = {one: contrast_image(task, one) for one in joined}
-    mask = need(task.derivative(brain_mask.ENDING), "brain mask")
-    preset = task.options["preset"]
-    key = {
-        "image": [hash_file(image) for image in images.values()],
-        "contrasts": joined,
-        "mask": hash_file(mask),
-        "tool": [tool.name, tool.availability().version],
-        "options": tool.options(preset),
-    }
-
-    def draw(folder: Path) -> None:
-        if contrast == JOINT:
-            tool.segment_together(images, folder)
-        else:
-            tool.segment(images[contrast], mask, folder, preset)
-
-    made = cached(task.cohort.cache, f"segment-{tool.name}", key, draw)
-    check_plausible(made / LABELS_FILE, method)
-    names = {LABELS_FILE: ending(method)}
-    if (made / STRUCTURES_FILE).exists():
-        names[STRUCTURES_FILE] = structures_ending(method)
-    task.keep(made, names)
+    for old in (ending, structures_ending, suspect_ending):
+        task.derivative(old(method)).unlink(missing_ok=True)
+    contrasts = joined(task.cohort, task.session) if contrast == JOINT else [contrast]
+    images = {one: contrast_image(task, one) for one in contrasts}
+    brain = need(task.derivative(brain_mask.ENDING), "brain mask")
+    found = tool.finished(task.cohort, task.session) if isinstance(tool, Reader) else None
+    if found is None:
+        made = _run(task, tool, images, brain, contrast)
+    else:
+        made = _read(task, tool, found, images[contrast])
+    keep_checked(task, made, method, brain)
+    more = {STRUCTURES_FILE: structures_ending(method), BRAIN_FILE: DBSEGMENT_BRAIN}
+    task.keep(made, {name: end for name, end in more.items() if (made / name).exists()})
     told = (read_json(made / WARNINGS_FILE) or {}).get("warnings", [])
-    made_with = "+".join(joined) if contrast == JOINT else preset
-    rows: Rows = {"masks": [task.row(method=method, preset=made_with, warning="; ".join(told) or None)]}
-    icv = read_json(made / "icv.json")
+    preset = task.options["preset"] if found is None and not isinstance(tool, Reader) else None
+    preset = "+".join(contrasts) if contrast == JOINT else preset
+    origin = "run" if found is None else "read"
+    row = task.row(
+        method=method, preset=preset, origin=origin, envelope=None, warning="; ".join(told) or None
+    )
+    rows: Rows = {"masks": [row]}
+    icv = read_json(made / INTRACRANIAL_FILE)
     if icv and icv["icv_ml"] and contrast == "T1" and task.session == first_visit(task.cohort, task.session):
         person = {"participant_id": task.session.participant_id}
         rows["intracranial"] = [person | {"icv_ml": icv["icv_ml"], "source": tool.name}]
     return rows
+
+
+def _run(task: Task, tool: Segmenter, images: dict[str, Path], brain: Path, contrast: str) -> Path:
+    """Return the folder with a tool's result on one image, or on all of them together."""
+    preset, image = task.options["preset"], next(iter(images.values()))
+    others = {}
+    if isinstance(tool, TakesMore):
+        scans = usable_scans(task.cohort, task.session)
+        others = {name: scans[name] for name in tool.others if name in scans}
+    key = {
+        "image": {one: hash_file(path) for one, path in images.items()},
+        "mask": hash_file(brain),
+        "tool": [tool.name, tool.availability().version],
+        "options": tool.options(preset),
+    } | ({"others": {name: hash_file(path) for name, path in others.items()}} if others else {})
+
+    def make(folder: Path) -> None:
+        if contrast == JOINT:
+            tool.segment_together(images, folder)
+        elif isinstance(tool, TakesMore):
+            tool.segment_with(image, others, brain, folder, preset)
+        else:
+            tool.segment(image, brain, folder, preset)
+
+    return cached(task.cohort.cache, f"segment-{tool.name}", key, make)
+
+
+def _read(task: Task, tool: Reader, found: Path, image: Path) -> Path:
+    """Return the folder with a tool's finished result on the image's grid."""
+    key = {
+        "result": {path.name: hash_file(path) for path in tool.depends_on(found)},
+        "image": hash_file(image),
+        "options": tool.options(task.options["preset"]),
+    }
+    return cached(task.cohort.cache, f"read-{tool.name}", key, lambda to: tool.read(found, image, to))
+
+
+def envelope_names(given: str) -> list[str]:
+    """Return the envelopes that a parameter names, with commas between them, in order.
+
+    Raises
+    ------
+    UsageError
+        Where a name is not that of a tool whose mask could be one.
+
+    Examples
+    --------
+    >>> envelope_names("FIRST, Template")
+    ['FIRST', 'Template']
+    """
+    known = [name for name in methods() if not name.startswith("MindGlide")]
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise UsageError(f"envelopes: {given!r}: give names of masks, as FIRST or SAMSEG-T1.")
+    return names
 
 
 def first_visit(cohort: Cohort, session: Session) -> Session:
@@ -132,48 +213,19 @@ def first_visit(cohort: Cohort, session: Session) -> Session:
     return cohort.sessions(session.participant_id)[0]
 
 
-def contrast_image(task: Task, contrast: str) -> Path:
-    """Return the image of one contrast on the T1w's grid.
-
-    Raises
-    ------
-    ImageError
-        Where the visit has none.
-    """
-    if contrast == "T1":
-        found = usable_scans(task.cohort, task.session).get("T1w")
-        return need(found if found else Path("absent"), "usable T1w")
-    return need(task.derivative(IMAGES[contrast]), f"{contrast} on the T1w's grid")
-
-
-def check_plausible(path: Path, method: str) -> None:
-    """Check a mask's size and sides.
-
-    Raises
-    ------
-    ToolError
-        Where the volume lies outside 3 to 25 mL, or left lies right of right.
-    """
-    image = nib.load(path)
-    labels = np.asarray(image.dataobj)
-    left, right = masks.sides_ml(labels, image.affine)
-    low, high = THALAMUS_ML
-    if not low <= left + right <= high:
-        raise ToolError(f"{method}: thalamus of {left + right:.1f} mL, outside {low:.0f} to {high:.0f} mL.")
-    middles = [
-        nib.affines.apply_affine(image.affine, np.argwhere(labels == label)).mean(0)[0] for label in (10, 49)
-    ]
-    if middles[0] > middles[1]:
-        raise ToolError(f"{method}: its left thalamus lies on the right. Check the image's orientation.")
-
-
 def fuse(task: Task) -> Rows:
-    """Build the ensembles of one visit, and rehearse the cut of a deep-grey label by an envelope."""
+    """Cut MindGlide's thalami, build the ensembles, and rehearse the cut on SAMSEG's deep grey matter."""
+    envelopes = tuple(task.options.get("envelopes", ENVELOPES))
+    rows: Rows = {"masks": [], "envelope": [], "exclusions": []}
     for tool in SEGMENTERS:
+        if isinstance(tool, MindGlide):
+            for table, found in deep_grey.cut(task, tool, envelopes).items():
+                rows[table] += found
         if tool.per_contrast:
             for contrasts in ENSEMBLES:
                 _fuse_contrasts(task, tool.name, contrasts)
-    return {"envelope": _envelope(task)}
+    rows["envelope"] += deep_grey.rehearse(task)
+    return rows
 
 
 def _fuse_contrasts(task: Task, tool: str, contrasts: tuple[str, ...]) -> None:
@@ -202,20 +254,6 @@ def _fuse_contrasts(task: Task, tool: str, contrasts: tuple[str, ...]) -> None:
     task.keep(cached(task.cohort.cache, "ensemble", key, vote), names)
 
 
-def _envelope(task: Task) -> list[dict[str, object]]:
-    """Cut SAMSEG's deep grey matter on T1w by Template's mask, and measure what the cut decided."""
-    structures = task.derivative(structures_ending("SAMSEG-T1"))
-    envelope = task.derivative(ending("Template"))
-    if not structures.exists() or not envelope.exists():
-        return []
-    image = nib.load(structures)
-    deep_grey = np.isin(np.asarray(image.dataobj), DEEP_GREY)
-    inside = np.asarray(nib.load(envelope).dataobj) > 0
-    size = tuple(float(edge) for edge in image.header.get_zooms()[:3])
-    checks = envelope_checks(deep_grey, inside, size)
-    return [task.row(method="SAMSEG-T1-DGM", envelope="Template") | checks._asdict()]
-
-
 def methods() -> list[str]:
     """List every method this version can make, in the order in which they are shown."""
     names = []
@@ -231,13 +269,3 @@ def made(cohort: Cohort, session: Session) -> dict[str, Path]:
     """Return the masks of a visit that exist, by method, in order."""
     found = {method: derivative(cohort, session, ending(method)) for method in methods()}
     return {method: path for method, path in found.items() if path.exists()}
-
-
-def tools_table() -> pd.DataFrame:
-    """List every tool of the study: whether it runs here, its version, and why not."""
-    rows = []
-    for tool in SEGMENTERS:
-        state = tool.availability()
-        rows.append((tool.name, "yes" if state.ok else "no", state.version or None, state.reason or None))
-    rows += [(name, "no", None, reason) for name, reason in NOT_RUN.items()]
-    return pd.DataFrame(rows, columns=["tool", "available", "version", "reason"])

@@ -67,7 +67,7 @@ class Template:
         sides = [ants.apply_transforms(head, one, warps).numpy() for one in (left, right)]
         labels = np.where(sides[0] >= sides[1], LEFT, RIGHT)
         labels = np.where(np.maximum(*sides) >= LEAST_PROBABILITY, labels, 0)
-        write_thalamus(labels, like, folder, self.name)
+        write_thalamus(nib.Nifti1Image(labels.astype(np.uint8), like.affine), like, folder, self.name)
         for leftover in (*affine, *warps):
             Path(leftover).unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """ThalNet as a tool of the study: what the segmentation stage runs."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class ThalNet:
         drawn = segment(like, _networks())
         _write(drawn, like, folder)
 
-    def segment_together(self, images: dict[str, Path], folder: Path) -> None:
+    def segment_together(self, images: Mapping[str, Path], folder: Path) -> None:
         """Segment several images of one visit by the joint network, on the grid of the first, as :meth:`segment`."""
         from thalutils.imaging import quality
         from thalutils.segmenters.thalnet.segmenting import segment_together
@@ -51,7 +52,7 @@ class ThalNet:
 
 
 def _write(drawn, like, folder: Path) -> None:
-    write_thalamus(drawn.labels, like, folder, ThalNet.name)
+    write_thalamus(drawn.image(), like, folder, ThalNet.name)
     sure = {"certainty": drawn.certainty, "flip_dice": drawn.flip_dice, "warnings": list(drawn.warnings)}
     write_json(folder / WARNINGS_FILE, sure)
 

@@ -1,0 +1,175 @@
+"""A label of all deep grey matter, and the thalamus that another tool's mask cuts out of it."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from thalutils.errors import ToolError
+from thalutils.files import hash_file, read_json, write_json
+from thalutils.imaging import brain_mask
+from thalutils.imaging.envelope import deep_grey_in_envelope, envelope_checks
+from thalutils.process import cached, code_hash
+from thalutils.segmenters.endings import (
+    ENSEMBLE_STAGE,
+    STAGE,
+    contrast_image,
+    ending,
+    structures_ending,
+    suspect_ending,
+)
+from thalutils.segmenters.mindglide import DEEP_GREY, MindGlide, save_labels
+from thalutils.segmenters.protocol import LABELS_FILE, check, write_thalamus
+from thalutils.stage import Rows, Task, exclusion, need
+
+# What cuts, the first that a visit has: the paper's, else the one that every visit has.
+ENVELOPES = ("FIRST", "Template")
+ORIGIN_FILE = "space-T1w_desc-{}structures_dseg.json"
+# Thalamus, caudate, putamen, pallidum, amygdala, accumbens: what MindGlide's one label joins.
+SAMSEG_DEEP_GREY = (10, 11, 12, 13, 18, 26, 49, 50, 51, 52, 54, 58)
+
+
+def label(task: Task, tool: MindGlide, contrasts: tuple[str, ...]) -> Rows:
+    """Run MindGlide on all contrasts of a visit at once, or read its finished labels; keep the labels.
+
+    A contrast whose result cannot be used becomes an exclusion, and the others go on.
+
+    Raises
+    ------
+    ToolError
+        Where the network fails.
+    """
+    ready = tool.finished(task.cohort, task.session)
+    rows: Rows = {"exclusions": []}
+    for contrast in contrasts:
+        for old in (structures_ending, ending, suspect_ending):
+            task.derivative(old(f"{tool.name}-{contrast}")).unlink(missing_ok=True)
+        _origin_path(task, f"{tool.name}-{contrast}").unlink(missing_ok=True)
+    images = {contrast: contrast_image(task, contrast) for contrast in contrasts}
+    for contrast in [one for one in contrasts if one in ready]:
+        try:
+            _keep_finished(task, tool, contrast, ready[contrast], images.pop(contrast))
+        except ToolError as error:
+            rows["exclusions"].append(exclusion(task, STAGE, str(error), f"{tool.name}-{contrast}"))
+    state = tool.availability()
+    if not images or not state.ok:
+        return rows
+    key = {
+        "images": {contrast: hash_file(path) for contrast, path in images.items()},
+        "tool": [tool.name, state.version],
+        "options": tool.options(task.options["preset"]),
+    }
+    made = cached(task.cohort.cache, f"segment-{tool.name}", key, lambda to: tool.label(images, to))
+    for contrast in images:
+        _keep(task, f"{tool.name}-{contrast}", made, f"{contrast}.nii.gz", "run", state.version)
+    return rows
+
+
+def _keep_finished(task: Task, tool: MindGlide, contrast: str, found: Path, image: Path) -> None:
+    name = f"{tool.name} on {contrast}"
+    key = {"result": hash_file(found), "image": hash_file(image), "code": hash_file(__file__)}
+
+    def bring(folder: Path) -> None:
+        labels, like = nib.load(found), nib.load(image)
+        save_labels(labels, like, folder / "labels.nii.gz", f"{name} ({found.name})")
+
+    made = cached(task.cohort.cache, f"read-{tool.name}", key, bring)
+    _keep(task, f"{tool.name}-{contrast}", made, "labels.nii.gz", "read", "")
+
+
+def _keep(task: Task, method: str, made: Path, name: str, origin: str, version: str) -> None:
+    task.keep(made, {name: structures_ending(method)})
+    write_json(_origin_path(task, method), {"origin": origin, "version": version})
+
+
+def _origin_path(task: Task, method: str) -> Path:
+    return task.derivative(ORIGIN_FILE.format(method.replace("-", "")))
+
+
+def cut(task: Task, tool: MindGlide, envelopes: tuple[str, ...]) -> Rows:
+    """Cut the thalamus of each contrast's deep-grey label by the first of `envelopes` that the visit has.
+
+    Returns
+    -------
+    Rows
+        Of ``masks`` (with the envelope, by which the mask was drawn), ``envelope`` and ``exclusions``.
+    """
+    rows: Rows = {"masks": [], "envelope": [], "exclusions": []}
+    for contrast in tool.contrasts:
+        method = f"{tool.name}-{contrast}"
+        for old in (ending(method), suspect_ending(method)):
+            task.derivative(old).unlink(missing_ok=True)
+        labels = task.derivative(structures_ending(method))
+        if not labels.exists():
+            continue
+        try:
+            _cut_one(task, method, labels, envelopes, rows)
+        except ToolError as error:
+            rows["exclusions"].append(exclusion(task, ENSEMBLE_STAGE, str(error), method))
+    return rows
+
+
+def _cut_one(task: Task, method: str, labels: Path, envelopes: tuple[str, ...], rows: Rows) -> None:
+    chosen = next((name for name in envelopes if task.derivative(ending(name)).exists()), None)
+    if chosen is None:
+        raise ToolError(
+            f"{method}: the visit has no mask by {' or '.join(envelopes)} to cut the thalamus out with."
+        )
+    by = task.derivative(ending(chosen))
+    brain = need(task.derivative(brain_mask.ENDING), "brain mask")
+
+    def intersect(folder: Path) -> None:
+        image, sides = nib.load(labels), np.asarray(nib.load(by).dataobj)
+        inside = deep_grey_in_envelope(np.asarray(image.dataobj) == DEEP_GREY, sides > 0)
+        found = nib.Nifti1Image(np.where(inside, sides, 0).astype(np.uint8), image.affine)
+        write_thalamus(found, image, folder, method)
+
+    key = {
+        "labels": hash_file(labels), "by": hash_file(by),
+        "code": [code_hash("thalutils.imaging.envelope"), hash_file(__file__)],
+    }  # fmt: skip
+    made = cached(task.cohort.cache, "deep-grey", key, intersect)
+    keep_checked(task, made, method, brain)
+    origin = read_json(_origin_path(task, method)) or {}
+    rows["masks"].append(
+        task.row(method=method, preset=None, origin=origin.get("origin"), envelope=chosen, warning=None)
+    )
+    rows["envelope"].append(
+        measure(task, method, nib.load(labels), (DEEP_GREY,), np.asarray(nib.load(by).dataobj) > 0, chosen)
+    )
+
+
+def keep_checked(task: Task, made: Path, method: str, brain: Path) -> None:
+    """Keep the mask of a folder among the derivatives; one that is not believed goes aside, to be shown.
+
+    Raises
+    ------
+    ToolError
+        Saying why it is not believed.
+    """
+    try:
+        check(made, method, brain)
+    except ToolError:
+        task.keep(made, {LABELS_FILE: suspect_ending(method)})
+        raise
+    task.keep(made, {LABELS_FILE: ending(method)})
+
+
+def rehearse(task: Task) -> list[dict[str, object]]:
+    """Cut SAMSEG's deep grey matter on T1w by Template's mask, and measure what the cut decided."""
+    structures = task.derivative(structures_ending("SAMSEG-T1"))
+    envelope = task.derivative(ending("Template"))
+    if not structures.exists() or not envelope.exists():
+        return []
+    inside = np.asarray(nib.load(envelope).dataobj) > 0
+    return [measure(task, "SAMSEG-T1-DGM", nib.load(structures), SAMSEG_DEEP_GREY, inside, "Template")]
+
+
+def measure(
+    task: Task, method: str, labels: nib.spatialimages.SpatialImage, deep_grey: tuple[int, ...],
+    inside: np.ndarray, envelope: str,
+) -> dict[str, object]:  # fmt: skip
+    """Return the row of ``envelope`` that says how far an envelope drew a mask."""
+    grey = np.isin(np.asarray(labels.dataobj), deep_grey)
+    size = tuple(float(edge) for edge in labels.header.get_zooms()[:3])
+    return task.row(method=method, envelope=envelope) | envelope_checks(grey, inside, size)._asdict()
