@@ -46,7 +46,10 @@ def test_the_study_has_cohorts():
         ("title: A\nbids: data\nphantom: {sed: 1}\n", "phantom.sed: is not a known key"),
         ("title: A\n", "give `bids` (scans) or `tables` (tables), one of the two"),
         ("title: A\nbids: a\ntables: b\n", "give `bids` (scans) or `tables` (tables), one of the two"),
-        ("title: A\ntables: b\nphantom: {}\n", "`phantom` and `references` belong to a cohort of scans"),
+        (
+            "title: A\ntables: b\nphantom: {}\n",
+            "`phantom`, `references` and `finished` belong to a cohort of scans",
+        ),
         ("title: A\ntables: b\nreferences: {manual: c}\n", "belong to a cohort of scans"),
         ("title: A\nbids: a\ntwin: {}\n", "`twin` needs `tables`: the folder"),
         (f"title: A\ntwin: {{}}\n{SHEET}", "`twin` needs `tables`: the folder"),
