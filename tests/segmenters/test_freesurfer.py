@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from thalutils.errors import ToolError
+from thalutils.errors import CohortError, ToolError
 from thalutils.segmenters import freesurfer
 from thalutils.segmenters.freesurfer import FreeSurfer
 from thalutils.segmenters.lta import read_lta
@@ -210,7 +210,7 @@ def test_a_person_s_own_folder_serves_one_visit_only(make_dataset):
 def test_subjects_dir_may_be_anywhere(make_dataset, tmp_path, monkeypatch):
     monkeypatch.setenv("SUBJECTS_DIR", str(tmp_path / "subjects"))
     cohort = make_dataset(finished={"FreeSurfer": "$SUBJECTS_DIR"})
-    with pytest.raises(ToolError, match="no such folder"):
+    with pytest.raises(CohortError, match="no such folder"):
         FreeSurfer().finished(cohort, cohort.sessions()[0])
     found = subject(tmp_path / "subjects" / "sub-01_ses-01")
     assert FreeSurfer().finished(cohort, cohort.sessions()[0]) == found
