@@ -49,7 +49,7 @@ class MindGlide:
             return Availability(True, version("mindglide"), where="this environment")
         except PackageNotFoundError:
             reason = (
-                "not installed: `thalutils tools install mindglide` does it; it downloads its weights "
+                "not installed: run thalutils tools install mindglide; it downloads its weights "
                 f"(123 MB) as it first runs, or {WEIGHTS_VARIABLE} names the file."
             )
             return Availability(False, reason=reason)
