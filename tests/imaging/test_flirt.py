@@ -7,8 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from thalutils import stage, tables
 from thalutils.errors import ToolError
-from thalutils.imaging import alignment, flirt
+from thalutils.imaging import alignment, brain_mask, flirt
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 MATRICES = json.loads((ORACLES / "fsl_matrices.json").read_text())
@@ -111,3 +112,34 @@ def test_flirt_stands_in_its_place_where_it_is_here(no_tools, fake_suite):
     assert alignment.strategies("R1", True) == ("flirt-mi", "flirt-ncc-masked", "ants-rigid")
     assert alignment.strategies("FLAIR", True) == ("flirt-ncc",)
     assert alignment.strategies("R1", False) == ("sitk-mi", "sitk-ncc-masked", "ants-rigid")
+
+
+def test_a_visit_is_aligned_by_flirt_where_it_is_here(
+    make_dataset, no_tools, fake_suite, monkeypatch, tmp_path
+):
+    """FLAIR is the T1w itself, and FLIRT's answer is that nothing moved."""
+    cohort = make_dataset(people=("sub-01",), visits=("ses-01",), scans=("anat/T1w", "anat/FLAIR"))
+    visit = cohort.sessions()[0]
+    rows = [
+        {
+            "participant_id": "sub-01", "session_id": "ses-01", "image": name, "usable": True, "shape": None,
+            "file": str(visit.image(name).relative_to(cohort.bids)), "voxel_mm": None,
+        }
+        for name in ("T1w", "FLAIR")
+    ]  # fmt: skip
+    shard = {"scans": stage.frame("scans", rows)}
+    tables.write_shards(cohort.results, stage.ACQUISITION, "sub-01", shard)
+    t1w = nib.load(visit.image("T1w"))
+    brain = stage.derivative(cohort, visit, brain_mask.ENDING)
+    brain.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image((t1w.get_fdata() > 300).astype(np.uint8), t1w.affine), brain)
+    fake_suite("FSLDIR", "etc/fslversion", flirt=STAND_IN)
+    np.savetxt(tmp_path / "still.mat", np.eye(4))
+    monkeypatch.setenv("MATRIX", str(tmp_path / "still.mat"))
+    options = {"sitk_cutoff": 0.3, "ants_cutoff": 0.3, "flair_cutoff": 0.3, "bins": 64, "r1_percentile": 99.0}
+    task = stage.Task(cohort, visit, "FLAIR", options | {"flirt": True})
+    (row,) = alignment.align(task)["registration"]
+    assert (row["strategy"], row["selected"]) == ("flirt-ncc", True)
+    moved = nib.load(task.derivative(alignment.ENDINGS["FLAIR"]))
+    inside = (slice(2, -2),) * 3
+    np.testing.assert_allclose(moved.get_fdata()[inside], t1w.get_fdata()[inside], atol=1)

@@ -98,6 +98,7 @@ def test_weights_that_are_named_are_used_and_must_be_there(installed, monkeypatc
     (tmp_path / "weights.pt").write_bytes(b"1")
     words = MindGlide().command(Path("/in"), Path("/out"))
     assert words[-2:] == ["--model-path", tmp_path / "weights.pt"]
+    assert ", weights " in MindGlide().availability().version
     before = MindGlide().options("full")
     (tmp_path / "weights.pt").write_bytes(b"22")
     assert MindGlide().options("full") != before

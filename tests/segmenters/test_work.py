@@ -9,6 +9,7 @@ from thalutils.errors import ToolError, UsageError
 from thalutils.files import hash_bytes
 from thalutils.imaging import brain_mask
 from thalutils.segmenters import endings, measure, session
+from thalutils.segmenters.mindglide import MindGlide
 from thalutils.segmenters.protocol import Availability, write_thalamus
 from thalutils.stage import Task
 
@@ -181,6 +182,35 @@ def test_finished_mindglide_labels_are_read_and_say_so(task, no_tools):
     (exclusion,) = session.segment(mine)["exclusions"]
     assert "another grid than the T1w" in exclusion["reason"]
     assert not task.derivative(endings.structures_ending("MindGlide-T1")).exists()
+
+
+def test_mindglide_takes_all_contrasts_of_a_visit_at_once(task, monkeypatch):
+    """One piece of work, one load; a finished T1w is read, and the network sees the rest alone."""
+    seen = []
+
+    def label(self, images, folder):
+        seen.append(sorted(images))
+        for contrast, path in images.items():
+            like = nib.load(path)
+            nib.save(nib.Nifti1Image(deep_grey_labels(), like.affine), folder / f"{contrast}.nii.gz")
+
+    monkeypatch.setattr(MindGlide, "label", label)
+    monkeypatch.setattr(MindGlide, "availability", lambda self: Availability(True, "1.3.0"))
+    t1w = np.asarray(nib.load(task.session.image("T1w")).dataobj)
+    for contrast in ("FLAIR", "R1"):
+        save(task, endings.IMAGES[contrast], t1w)
+    place = task.cohort.bids / "derivatives" / "mindglide"
+    place.mkdir(parents=True)
+    affine = nib.load(task.session.image("T1w")).affine
+    nib.save(nib.Nifti1Image(deep_grey_labels(), affine), place / "sub-01_ses-01_T1w_seg.nii.gz")
+    (piece,) = [one for one in session.pieces(task.cohort, 0, 0, -1, 0)(task.session) if "MindGlide" in one]
+    assert piece == "MindGlide T1+FLAIR+R1"
+    session.segment(Task(task.cohort, task.session, piece, task.options))
+    assert seen == [["FLAIR", "R1"]]
+    save(task, endings.ending("FIRST"), labels())
+    origins = {row["method"]: row["origin"] for row in session.fuse(task)["masks"]}
+    assert origins == {"MindGlide-T1": "read", "MindGlide-FLAIR": "run", "MindGlide-R1": "run"}
+    assert {"MindGlide-T1-R1-FLAIR", "MindGlide-T1-FLAIR"} <= set(session.made(task.cohort, task.session))
 
 
 def test_envelopes_are_names_of_masks():

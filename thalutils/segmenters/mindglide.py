@@ -42,11 +42,13 @@ class MindGlide:
     def availability(self) -> Availability:
         """Tell whether MindGlide is installed, in its environment or in this one."""
         environment = tool_environment("mindglide")
+        named = self.options("")["weights"]
+        weights = f", weights {named[:8]}" if named else ""
         found = installed_version(environment, "mindglide")
         if found and (environment / "bin" / "mindglide").exists():
-            return Availability(True, found, where=str(environment))
+            return Availability(True, f"{found}{weights}", where=str(environment))
         try:
-            return Availability(True, version("mindglide"), where="this environment")
+            return Availability(True, f"{version('mindglide')}{weights}", where="this environment")
         except PackageNotFoundError:
             reason = (
                 "not installed: run thalutils tools install mindglide; it downloads its weights "
