@@ -61,6 +61,31 @@ def test_the_environment_is_added_to_and_input_is_closed(tmp_path, monkeypatch):
     assert shell(script, tmp_path, environment={"ADDED": "new"}) == "old new\n"
 
 
+def test_a_program_runs_in_the_folder_that_is_given(tmp_path):
+    assert shell("pwd", tmp_path, folder=tmp_path) == f"{tmp_path}\n"
+
+
+def test_a_program_that_hangs_gives_its_last_words_too(tmp_path):
+    with pytest.raises(ToolError, match=r"(?s)stopped after 1 s without an end\. Its last words:\nlevel 3$"):
+        shell("echo level 3; sleep 60", tmp_path, timeout_s=1)
+    with pytest.raises(ToolError, match=r"It said nothing\.$"):
+        shell("exit 4", tmp_path)
+
+
+def test_logs_of_what_failed_are_kept_and_those_of_before_replaced(tmp_path):
+    def make(folder):
+        run_program(
+            ["sh", "-c", f"echo try {tries}; exit 1"], log=folder / "deep" / "a.log", timeout_s=LIMIT_S
+        )
+
+    for tries in (1, 2):
+        with pytest.raises(ToolError) as caught:
+            cached(tmp_path / "cache", "segment-X", {"key": 1}, make)
+        kept = Path(str(caught.value).rpartition("The whole output is in ")[2].rstrip("."))
+        assert (kept / "deep-a.log").read_text() == f"try {tries}\n"
+    assert not list((tmp_path / "cache" / "segment-X").iterdir())
+
+
 def test_output_that_is_not_utf8_is_readable(tmp_path):
     assert shell(r"printf 'a\377b'", tmp_path) == "a\ufffdb"
 

@@ -54,13 +54,13 @@ def test_a_container_whose_engine_is_absent_is_told(no_tools, monkeypatch):
 def test_docker_sees_the_folders_at_their_own_paths():
     argv = ["flirt", "-in", Path("/data/in/a.nii.gz")]
     found = programs.container_command(
-        CONTAINER, argv, [Path("/data/in"), Path("/work/out")], Path("/work/out"), {"A": "1"}, "mine"
+        CONTAINER, argv, [Path("/data/in"), Path("/scratch/out")], Path("/scratch/out"), {"A": "1"}, "mine"
     )
     user = f"{os.getuid()}:{os.getgid()}"
     assert found == [
         "docker", "run", "--rm", "--init", "--name", "mine", "--user", user,
-        "--volume", "/data/in:/data/in", "--volume", "/work/out:/work/out", "--env", "A=1",
-        "--workdir", "/work/out", "--entrypoint", "flirt", "brainlife/fsl:6.0.7", "-in", "/data/in/a.nii.gz",
+        "--volume", "/data/in:/data/in", "--volume", "/scratch/out:/scratch/out", "--env", "A=1",
+        "--workdir", "/scratch/out", "--entrypoint", "flirt", "brainlife/fsl:6.0.7", "-in", "/data/in/a.nii.gz",
     ]  # fmt: skip
 
 

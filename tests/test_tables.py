@@ -15,6 +15,7 @@ from thalutils.schemas import SCHEMAS
 VISIT = {"participant_id": "sub-01", "session_id": "ses-01"}
 PERSON = {"participant_id": "sub-01", "sex": "F", "group": "RRMS", "site": "Basel", "in_ground_truth": True}
 EDGES = {
+    "origin": "read",
     "sex": "M", "group": "HC", "edss": 6.5, "participant_id": "sub-A1", "session_id": "ses-B2",
     "steroids_since_last": 1.0, "pearson_r": -0.25,
 }  # fmt: skip

@@ -24,6 +24,8 @@ from thalutils.cohort import Cohort, shorten
 from thalutils.errors import TableError, UsageError
 from thalutils.files import project_root, read_json
 from thalutils.segmenters.catalogue import tools_table
+from thalutils.segmenters.registry import SEGMENTERS
+from thalutils.segmenters.session import has_finished
 from thalutils.stages import Stage
 from thalutils.staleness import reason_stale, state_path
 
@@ -78,6 +80,10 @@ def _print_scans(cohort: Cohort) -> None:
                 missing.setdefault(place, []).append(session.key)
     for place, keys in missing.items():
         out.print(f"  no {place} in {len(keys)} visits: {shorten(keys)}")
+    for tool in SEGMENTERS:
+        count = sum(bool(has_finished(tool, cohort, session)) for session in sessions)
+        if count:
+            out.print(f"  finished results of {tool.name} in {count} visits: they are read")
     for row in cohort.row_exclusions.itertuples():
         out.print(f"  left out: {row.reason}", markup=False)
 

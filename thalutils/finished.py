@@ -6,7 +6,7 @@ from pathlib import Path
 
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
-from thalutils.errors import ToolError
+from thalutils.errors import CohortError, ToolError
 
 # Where each tool's results lie unless the cohort's YAML says otherwise: as BIDS derivatives.
 DEFAULTS = {
@@ -29,7 +29,7 @@ def folder(cohort: Cohort, tool: str) -> Path | None:
 
     Raises
     ------
-    ToolError
+    CohortError
         Where the cohort's YAML names one that is not there.
     """
     if cohort.kind != "scans":
@@ -40,7 +40,7 @@ def folder(cohort: Cohort, tool: str) -> Path | None:
         return usual if usual.is_dir() else None
     path = cohort.bids / Path(os.path.expandvars(given)).expanduser()
     if not path.is_dir():
-        raise ToolError(f"{path}: no such folder. Correct `finished: {tool}` in {cohort.path}.")
+        raise CohortError(f"{path}: no such folder. Correct `finished: {tool}` in {cohort.path}.")
     return path
 
 

@@ -154,7 +154,8 @@ def environment(place: Place) -> dict[str, str]:
     """Return the variables that a suite's own set-up script would set, as far as its programs need them."""
     home = place.folder
     if place.suite is FSL:
-        found = {"FSLOUTPUTTYPE": "NIFTI_GZ", "FSLSUBALREADYRUN": "true"}  # the latter: no cluster's queue
+        # the last: no cluster's queue
+        found = {"FSLOUTPUTTYPE": "NIFTI_GZ", "FSLMULTIFILEQUIT": "TRUE", "FSLSUBALREADYRUN": "true"}
         inside = {} if home is None else {"FSLDIR": str(home), "PATH": _path(home / "bin")}
         return found | inside
     if home is None:

@@ -36,7 +36,8 @@ def install(name: str, python: str | None) -> int:
     ToolError
         Where it cannot be installed.
     """
-    out.print(f"Installing {name}: this downloads packages and may take minutes.", markup=False)
+    if name.lower() in installed.RECIPES:
+        out.print(f"Installing {name}: this downloads packages and may take minutes.", markup=False)
     folder = installed.install(name.lower(), python or sys.executable)
     out.print(f"{name} is in {folder}.", markup=False)
     return DONE

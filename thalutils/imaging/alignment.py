@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from thalutils import programs
+from thalutils import programs, stage
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ImageError, ToolError
@@ -37,6 +37,19 @@ def pieces(cohort: Cohort) -> Callable[[Session], tuple[str, ...]]:
         return tuple(image for image in IMAGES if there[image])
 
     return chosen
+
+
+def run(cohort: Cohort, participants: str, options: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """Align the images of the chosen people; return the tables ``registration`` and ``exclusions``.
+
+    Raises
+    ------
+    StageFailure
+        After all the rest is written, where a task failed in an unforeseen way.
+    """
+    return stage.run(
+        cohort, STAGE, participants, align, makes=["registration"], pieces=pieces(cohort), options=options
+    )
 
 
 def strategies(image: str, with_flirt: bool) -> tuple[str, ...]:

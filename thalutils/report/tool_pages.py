@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from thalutils import finished
 from thalutils import tables as contract
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
@@ -91,10 +92,8 @@ def status(cohort: Cohort) -> dict[str, str]:
     )
     seen["deepbet"] |= {RUN} if "deepbet" in _column(cohort, "brain_masks", "source") else set()
     seen["hMRI toolbox"] |= {READ} if "hMRI" in _column(cohort, "maps", "source") else set()
-    for engine in _column(cohort, "brain_change", "engine"):
-        if engine == "SIENA":
-            origins = set(_column(cohort, "brain_change", "origin")) if cohort.kind == "scans" else set()
-            seen["SIENA"] |= {RUN if "run" in origins else READ} if cohort.kind == "scans" else set()
+    if cohort.kind == "scans" and "SIENA" in _column(cohort, "brain_change", "engine"):
+        seen["SIENA"] |= {READ if finished.folder(cohort, "SIENA") else RUN}
     if cohort.kind == "scans" and not cohort.simulated:
         drawn = any(cohort.reference("manual", session) for session in cohort.sessions())
         seen["ITK-SNAP"] |= {READ} if drawn else set()

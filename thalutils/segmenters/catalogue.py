@@ -27,13 +27,12 @@ class Card:
 CARDS = {
     "FreeSurfer": Card(
         "FreeSurfer software licence; running it needs a free key",
-        "install it from freesurfer.net and set FREESURFER_HOME, or name a container by "
-        "THALUTILS_FREESURFER_IMAGE; finished subjects are read without it",
+        "FreeSurfer and its key come from surfer.nmr.mgh.harvard.edu; finished subjects are read without it",
         "volumes and masks of FreeSurfer; intracranial volume (eTIV)",
     ),
     "FIRST": Card(
         FSL_LICENCE,
-        "install FSL and set FSLDIR, or name a container by THALUTILS_FSL_IMAGE; finished labels are read without it",
+        "FSL comes from fsl.fmrib.ox.ac.uk; finished labels are read without it",
         "volumes and masks of FIRST; the envelope of MindGlide's",
     ),
     "DBSegment": Card(
@@ -49,12 +48,12 @@ CARDS = {
     "ThalNet": Card("MIT", "comes with the package", "volumes and masks of ThalNet and of its ensembles"),
     "FLIRT": Card(
         FSL_LICENCE,
-        "install FSL and set FSLDIR, or name a container by THALUTILS_FSL_IMAGE",
+        "FSL comes from fsl.fmrib.ox.ac.uk",
         "registrations flirt-mi, flirt-ncc-masked and flirt-ncc in place of SimpleITK's",
     ),
     "SIENA": Card(
         FSL_LICENCE,
-        "install FSL and set FSLDIR, or name a container by THALUTILS_FSL_IMAGE; finished reports are read without it",
+        "FSL comes from fsl.fmrib.ox.ac.uk; finished reports are read without it",
         "brain volume change of the engine SIENA",
     ),
     "ANTs": Card("Apache-2.0", "comes with the package", "the registration ants-rigid; bias correction"),
@@ -120,7 +119,9 @@ def tools_table() -> pd.DataFrame:
     rows = []
     for name, state in availability().items():
         card = CARDS[name]
-        reason = None if state.ok else f"{state.reason.rstrip('.')}. To get it: {card.get}."
+        reason = None if state.ok else state.reason
+        if reason and card.get not in reason:
+            reason = f"{reason} To get it: {card.get}."
         rows.append(
             (name, "yes" if state.ok else "no", state.version or None, state.where or None, card.licence,
              reason, card.fills)

@@ -44,7 +44,7 @@ class DBSegment:
         environment = tool_environment("dbsegment")
         version = installed_version(environment, "dbsegment")
         if version is None or not (environment / "bin" / "DBSegment").exists():
-            reason = "not installed: `thalutils tools install dbsegment` does it; it downloads its weights (3 GB) as it first runs."
+            reason = "not installed: run thalutils tools install dbsegment; it downloads its weights (3 GB) as it first runs."
             return Availability(False, reason=reason)
         return Availability(True, version, where=str(environment))
 

@@ -24,6 +24,7 @@ from thalutils.segmenters.installed import installed_version
 from thalutils.segmenters.protocol import GRID_TOLERANCE_MM, Availability, load_result
 
 WEIGHTS_VARIABLE = "MODEL_PATH"
+DEVICE_VARIABLE = "THALUTILS_MINDGLIDE_DEVICE"
 TIME_LIMIT_S = 2 * 3600.0
 DEEP_GREY = 3
 # How the scans' names end of which a finished result is, by contrast.
@@ -41,14 +42,16 @@ class MindGlide:
     def availability(self) -> Availability:
         """Tell whether MindGlide is installed, in its environment or in this one."""
         environment = tool_environment("mindglide")
+        named = self.options("")["weights"]
+        weights = f", weights {named[:8]}" if named else ""
         found = installed_version(environment, "mindglide")
         if found and (environment / "bin" / "mindglide").exists():
-            return Availability(True, found, where=str(environment))
+            return Availability(True, f"{found}{weights}", where=str(environment))
         try:
-            return Availability(True, version("mindglide"), where="this environment")
+            return Availability(True, f"{version('mindglide')}{weights}", where="this environment")
         except PackageNotFoundError:
             reason = (
-                "not installed: `thalutils tools install mindglide` does it; it downloads its weights "
+                "not installed: run thalutils tools install mindglide; it downloads its weights "
                 f"(123 MB) as it first runs, or {WEIGHTS_VARIABLE} names the file."
             )
             return Availability(False, reason=reason)
@@ -57,7 +60,7 @@ class MindGlide:
         """Return the adapter's own source and the weights that are named, if any are."""
         weights = os.environ.get(WEIGHTS_VARIABLE)
         named = hash_file(weights) if weights and Path(weights).is_file() else None
-        return {"adapter": hash_file(__file__), "weights": named}
+        return {"adapter": hash_file(__file__), "weights": named, "device": _device()}
 
     def label(self, images: Mapping[str, Path], folder: Path) -> None:
         """Label images of one visit, by contrast, in one load; leave ``<contrast>.nii.gz`` on their grids.
@@ -98,7 +101,7 @@ class MindGlide:
         if weights and not Path(weights).is_file():
             raise ToolError(f"MindGlide: {WEIGHTS_VARIABLE} is {weights}, which is no file. Correct it.")
         given = ["--model-path", Path(weights).absolute()] if weights else []
-        return [*program, "-i", scans, "-o", out, "--device", "cpu", "--sw-batch-size", "1", *given]
+        return [*program, "-i", scans, "-o", out, "--device", _device(), "--sw-batch-size", "1", *given]
 
     def finished(self, cohort: Cohort, session: Session) -> dict[str, Path]:
         """Return the visit's finished labels by contrast, as MindGlide names them: ``<scan>_seg.nii.gz``."""
@@ -110,6 +113,11 @@ class MindGlide:
             for contrast, names in SCANS.items()
         }
         return {contrast: path for contrast, path in found.items() if path}
+
+
+def _device() -> str:
+    """Return on what the network runs: the processor, unless the user says otherwise."""
+    return os.environ.get(DEVICE_VARIABLE, "cpu")
 
 
 def cleaned(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Image:

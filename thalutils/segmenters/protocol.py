@@ -106,7 +106,7 @@ class Reader(Protocol):
         Raises
         ------
         ToolError
-            Where the cohort's YAML names a folder that is not there, or several results are the visit's.
+            Where several results are the visit's.
         """
 
     def depends_on(self, found: Path) -> list[Path]:

@@ -59,7 +59,7 @@ class Samseg:
             return Availability(
                 False,
                 reason="not installed: its wheels are for Python 3.10 and 3.11 on Linux; "
-                "`thalutils tools install samseg` puts it into an environment of its own where they fit.",
+                "where they fit, run thalutils tools install samseg.",
             )
         version = found[0].name.split("-")[1].removesuffix(".dist")
         return Availability(True, version, where=str(environment))

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 
+from thalutils import stage
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ToolError, UsageError
@@ -185,6 +187,46 @@ def _read(task: Task, tool: Reader, found: Path, image: Path) -> Path:
         "options": tool.options(task.options["preset"]),
     }
     return cached(task.cohort.cache, f"read-{tool.name}", key, lambda to: tool.read(found, image, to))
+
+
+def run(
+    cohort: Cohort,
+    participants: str,
+    pieces: Callable[[Session], list[str]],
+    preset: str,
+    envelopes: list[str],
+) -> dict[str, pd.DataFrame]:
+    """Run or read every tool, then cut and fuse; return the stage's tables and the exclusions.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    participants : str
+        ``all``, or ids with commas.
+    pieces : callable
+        Which tool works on what, as :func:`pieces` gives it.
+    preset : str
+        How thorough the tools are.
+    envelopes : list of str
+        Whose masks may cut MindGlide's thalami out, in order.
+
+    Raises
+    ------
+    StageFailure
+        After all the rest is written, where a task failed in an unforeseen way.
+    """
+    found = stage.run(
+        cohort, STAGE, participants, segment, makes=["masks", "intracranial"], pieces=pieces,
+        options={"preset": preset}, memory_gb=memory_gb(cohort, participants, pieces),
+    )  # fmt: skip
+    return found | stage.run(
+        cohort,
+        ENSEMBLE_STAGE,
+        participants,
+        fuse,
+        makes=["masks", "envelope"],
+        options={"envelopes": envelopes},
+    )
 
 
 def envelope_names(given: str) -> list[str]:
