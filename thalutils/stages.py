@@ -34,6 +34,7 @@ class Stage(BaseModel):
     numbers: tuple[str, ...] = ()
     tools: bool = False
     leads: Literal["scans", "tables"] | None = None
+    memory_gb: float = 2.0
 
 
 @dataclass(frozen=True)
