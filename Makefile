@@ -1,4 +1,4 @@
-# make book | make test | make tools | make workflow: each sets up what it needs first.
+# make book | make test | make tools | make workflow | make bench: each sets up what it needs first.
 COHORT ?= phantom twin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?=
@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book test tools workflow lint clean
+.PHONY: book test bench tools workflow lint clean
 
 book: $(READY) tools
 	for name in $(COHORT); do $(BIN)/thalutils run $$name $(if $(JOBS),--jobs $(JOBS)) || exit; done
@@ -25,6 +25,9 @@ test: $(READY) tools
 	$(BIN)/lint-imports
 	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 	$(BIN)/python -m pytest $(PYTEST)
+
+bench: $(READY) tools
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(READY)
 	$(BIN)/pre-commit run --all-files
