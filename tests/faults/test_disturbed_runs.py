@@ -1,4 +1,4 @@
-"""A study that is killed at random moments and started again ends as one that never was.
+"""A study that is disturbed (killed, run twice at once, its tables damaged) ends as one that never was.
 
 ``THALUTILS_KILLS`` says how often (20 for the whole bench); the short form is for continuous integration.
 """
@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("THALUTILS_KILLS", "3"))
+KILLS = int(os.environ.get("THALUTILS_KILLS", "2"))
 LATEST_S = 9.0
 PEOPLE = [f"sub-{number:02}" for number in range(1, 7)]
 STAGES = """
@@ -90,16 +90,47 @@ def tables(checkout: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_a_killed_study_ends_as_one_that_never_was(checkout, make_dataset):
+@pytest.fixture
+def wanted(checkout, make_dataset) -> dict[str, str]:
+    """Lay out the study and return the tables of a run that nothing disturbed; what it made is gone again."""
     make_dataset(people=PEOPLE)
     lay_out(checkout)
-    whole = start(checkout)
-    told, _ = whole.communicate()
-    assert whole.returncode == 0, told
-    wanted = tables(checkout)
-    assert {"scans.tsv", "volumes.tsv", "exclusions.tsv", "numbers.json"} <= set(wanted)
+    finish(checkout)
+    found = tables(checkout)
+    assert {"scans.tsv", "volumes.tsv", "exclusions.tsv", "numbers.json"} <= set(found)
     for made in ("build", "data/cache"):
         shutil.rmtree(checkout / made)
+    return found
+
+
+def finish(checkout: Path) -> str:
+    run = start(checkout)
+    told, _ = run.communicate()
+    assert run.returncode == 0, told
+    return told
+
+
+def test_two_runs_at_once_end_with_the_same_tables(checkout, wanted):
+    both = [start(checkout) for _ in range(2)]
+    for run in both:
+        told, _ = run.communicate()
+        assert run.returncode == 0, told
+    assert tables(checkout) == wanted
+    assert "unchanged" in finish(checkout) and tables(checkout) == wanted
+
+
+def test_a_damaged_table_is_made_anew(checkout, wanted):
+    finish(checkout)
+    path = checkout / "build/results/tiny/volumes.tsv"
+    cut = path.read_bytes()[:40]
+    older = b"participant_id\tvolume\nsub-01\t12\n"  # with a column of another version
+    for damage in (lambda: path.write_bytes(cut), path.unlink, lambda: path.write_bytes(older)):
+        damage()
+        assert "done 2-slow" in finish(checkout)
+        assert tables(checkout) == wanted
+
+
+def test_a_killed_study_ends_as_one_that_never_was(checkout, wanted):
     draw = random.Random(11)
     for _ in range(KILLS):
         run = start(checkout)
@@ -109,7 +140,5 @@ def test_a_killed_study_ends_as_one_that_never_was(checkout, make_dataset):
         run.communicate()
         _, alive = psutil.wait_procs(below, timeout=15)
         assert not alive, "a process outlives the run that was killed"
-    last = start(checkout)
-    told, _ = last.communicate()
-    assert last.returncode == 0, told
+    finish(checkout)
     assert tables(checkout) == wanted
