@@ -1,14 +1,19 @@
-# make book | make test | make tools: each sets up what it needs first.
+# make book | make test | make tools | make workflow | make bench: each sets up what it needs first.
 COHORT ?= phantom twin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?=
+# Of make workflow: laptop or slurm; participants in one job; more words for snakemake.
+PROFILE ?= laptop
+BATCH ?= 1
+SNAKEMAKE ?=
+MEMORY_MB = $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null || echo 8000)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book test tools lint clean
+.PHONY: book test bench tools workflow lint clean
 
 book: $(READY) tools
 	for name in $(COHORT); do $(BIN)/thalutils run $$name $(if $(JOBS),--jobs $(JOBS)) || exit; done
@@ -20,6 +25,9 @@ test: $(READY) tools
 	$(BIN)/lint-imports
 	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 	$(BIN)/python -m pytest $(PYTEST)
+
+bench: $(READY) tools
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(READY)
 	$(BIN)/pre-commit run --all-files
@@ -45,6 +53,18 @@ tools: .tools/samseg/.tried
 	else \
 		echo "SAMSEG has no wheel for this Python or system: the study runs without it and says so."; \
 	fi
+	@touch $@
+
+# The study as jobs of its own, on this machine or a cluster. Snakemake's pins clash with nilearn's, so it lives apart.
+workflow: $(READY) tools .tools/snakemake/.ready
+	for name in $(COHORT); do .tools/snakemake/bin/snakemake --snakefile workflow/Snakefile \
+		--profile workflow/profiles/$(PROFILE) --config cohort=$$name batch=$(BATCH) \
+		$(if $(filter laptop,$(PROFILE)),--resources mem_mb=$(MEMORY_MB)) $(SNAKEMAKE) || exit; done
+
+.tools/snakemake/.ready: requirements-snakemake.lock
+	@echo "Setting up Snakemake in .tools/snakemake"
+	"$(PYTHON)" -m venv .tools/snakemake
+	.tools/snakemake/bin/python -m pip install --quiet --requirement requirements-snakemake.lock
 	@touch $@
 
 clean:

@@ -76,6 +76,35 @@ def test_a_folder_is_replaced_and_not_filled_up(tmp_path):
     assert names(tmp_path) == ["sub-01", "sub-01/new.tsv"]
 
 
+def test_a_folder_that_stands_at_the_last_moment_is_left_alone(tmp_path):
+    target = tmp_path / "t"
+    with atomic_path(target, lambda path: (path / "whole").exists()) as draft:
+        draft.mkdir()
+        (draft / "mine").touch()
+        target.mkdir()  # another process was faster
+        (target / "whole").touch()
+    assert [path.name for path in target.iterdir()] == ["whole"]
+
+
+def test_a_folder_that_appears_while_the_draft_is_moved_is_replaced(tmp_path, monkeypatch):
+    target, seen = tmp_path / "t", []
+    is_dir = Path.is_dir
+
+    def late(path):
+        if path == target and not seen:
+            seen.append(path)
+            target.mkdir()
+            (target / "other").touch()
+            return False
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", late)
+    with atomic_path(target) as draft:
+        draft.mkdir()
+        (draft / "mine").touch()
+    assert [path.name for path in target.iterdir()] == ["mine"]
+
+
 def test_a_folder_outlives_a_block_that_makes_nothing(tmp_path):
     """The old folder was moved aside and thrown away although nothing took its place."""
     target = tmp_path / "sub-01"

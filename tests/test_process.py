@@ -247,6 +247,16 @@ def test_a_result_is_made_once_for_each_key(tmp_path):
     assert make.times == 3
 
 
+def test_a_result_that_another_process_made_meanwhile_is_left_to_its_readers(tmp_path):
+    def make(folder):
+        (folder / "x").write_text("mine")
+        process.cached(tmp_path, "step", {"a": 1}, lambda other: (other / "x").write_text("theirs"))
+
+    found = process.cached(tmp_path, "step", {"a": 1}, make)
+    assert (found / "x").read_text() == "theirs"
+    assert not list((tmp_path / "step").glob(".partial-*"))
+
+
 @pytest.mark.parametrize("name", ["mask.nii.gz", "bids/sub-01/T1w.nii.gz", "_made.json"])
 @pytest.mark.parametrize("damage", ["deleted", "truncated"])
 def test_a_damaged_result_is_made_anew(name, damage, tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,40 @@ def test_a_shard_takes_the_place_of_the_earlier_one(tmp_path):
     tables.write_shards(tmp_path, "s", "sub-01", {"volumes": volumes("A", "B")})
     tables.write_shards(tmp_path, "s", "sub-01", {"volumes": volumes("C")})
     assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["C"]
+
+
+def test_a_shard_is_never_away_while_it_is_replaced(tmp_path):
+    """One process merges while others write the same and other shards: no row is ever lost."""
+    for person in ("sub-01", "sub-02"):
+        tables.write_shards(tmp_path, "s", person, {"volumes": volumes("A", person=person)})
+    stop = threading.Event()
+
+    def write(person):
+        while not stop.is_set():
+            tables.write_shards(tmp_path, "s", person, {"volumes": volumes("A", person=person)})
+
+    writers = [threading.Thread(target=write, args=(person,)) for person in ("sub-01", "sub-01", "sub-02")]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(25):
+            assert len(tables.merge(tmp_path, "volumes")) == 2
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert not list((tmp_path / "shards" / "s").glob(".partial-*"))
+
+
+def test_a_table_that_a_stage_no_longer_makes_leaves_its_shard(tmp_path):
+    tables.write_shards(
+        tmp_path, "s", "sub-01", {"volumes": volumes("A"), "overlap": tables.empty("overlap")}
+    )
+    tables.write_shards(tmp_path, "s", "sub-01", {"volumes": volumes("A")})
+    assert [path.name for path in sorted((tmp_path / "shards/s/sub-01").iterdir())] == [
+        "volumes.json",
+        "volumes.tsv",
+    ]
 
 
 def test_a_shard_at_fault_leaves_the_earlier_one_whole(tmp_path):

@@ -139,6 +139,14 @@ def install(
 
 
 @app.command()
+def plan(cohort: CohortArgument) -> None:
+    """Print a cohort's people and stages as JSON, for programs that spread the work over machines."""
+    from thalutils import plan_console
+
+    raise typer.Exit(plan_console.plan(cohort))
+
+
+@app.command()
 def stages() -> None:
     """List the stages in the order in which they run, and their parameters."""
     from thalutils import console

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -41,11 +41,12 @@ def project_root(start: str | Path | None = None) -> Path:
 
 
 @contextmanager
-def atomic_path(target: str | Path) -> Iterator[Path]:
+def atomic_path(target: str | Path, stands: Callable[[Path], bool] = lambda target: False) -> Iterator[Path]:
     """Give a temporary path beside `target`, which takes its place only when the block succeeds.
 
     Works for a file and for a folder (make it in the block). A folder that stands at `target`
-    already is replaced.
+    already is replaced, unless `stands` says at the last moment that it is good as it is: another
+    process may have made it meanwhile, and a third be reading it.
 
     Raises
     ------
@@ -53,13 +54,26 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         Where the disk is full or the folder cannot be written, naming the target.
     """
     target = Path(target)
+    with beside(target) as draft:
+        yield draft
+        if not stands(target):
+            _swap(draft, target, draft.with_name(f"replaced-{target.name}"))
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """Give a path of the same name in a scratch folder beside `target`, which goes when the block ends.
+
+    Raises
+    ------
+    ThalutilsError
+        Where the disk is full or the folder cannot be written, naming the target.
+    """
     scratch = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-        draft = scratch / target.name
-        yield draft
-        _swap(draft, target, scratch / "replaced")
+        yield scratch / target.name
     except OSError as error:
         raise _explain(error, target) from error
     finally:
@@ -69,8 +83,12 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 def _swap(draft: Path, target: Path, replaced: Path) -> None:
     if not target.is_dir() or target.is_symlink():
-        draft.replace(target)
-        return
+        try:
+            draft.replace(target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not target.is_dir():
+                raise  # else another process put a folder there just now
     target.rename(replaced)
     try:
         draft.replace(target)

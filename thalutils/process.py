@@ -231,7 +231,7 @@ def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], N
     """
     folder = cache / step / hash_json(key)[:24]
     if not _whole(folder):
-        with atomic_path(folder) as draft:
+        with atomic_path(folder, _whole) as draft:
             draft.mkdir()
             try:
                 make(draft)

@@ -35,6 +35,7 @@ class Stage(BaseModel):
     tools: bool = False
     leads: Literal["scans", "tables"] | None = None
     alike: bool = False
+    memory_gb: float = 2.0
 
 
 @dataclass(frozen=True)

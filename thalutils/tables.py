@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from thalutils.errors import TableError
-from thalutils.files import atomic_path, read_json, write_json
+from thalutils.files import atomic_path, beside, read_json, write_json
 from thalutils.schemas import SCHEMAS
 
 SHARDS = "shards"
@@ -141,12 +141,23 @@ def dictionary(table: str) -> dict[str, dict[str, str]]:
 
 
 def write_shards(results: Path, stage: str, participant: str, frames: Mapping[str, pd.DataFrame]) -> None:
-    """Write what one stage found about one participant, in place of what it found before."""
+    """Write what one stage found about one participant, in place of what it found before.
+
+    Nothing is written where a table is at fault. The folder is never away, and each file is replaced whole: another
+    process may be reading it.
+    """
     folder = results / SHARDS / stage / participant
-    with atomic_path(folder) as draft:
+    with beside(folder) as draft:
         draft.mkdir()
         for table, frame in frames.items():
             write(table, frame, draft / f"{table}.tsv")
+        folder.mkdir(exist_ok=True)
+        fresh = {path.name for path in draft.iterdir()}
+        for name in sorted(fresh):
+            (draft / name).replace(folder / name)
+        for old in folder.iterdir():
+            if old.name not in fresh:
+                old.unlink(missing_ok=True)
 
 
 def merge(results: Path, table: str, participants: list[str] | None = None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from thalutils import tables
 from thalutils.cohort import Cohort
 
 pytestmark = pytest.mark.slow
-HERE = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parents[2]
 ROWS = "participant_id\tsex\tgroup\nsub-01\tF\tRRMS\nsub-02\tM\tHC\nsub-03\tF\tPMS\nsub-04\tF\tRRMS\nsub-05\tM\tHC\nsub-01\tF\tRRMS\n../x\tF\tHC\nsub-09\tF\tHC\n"
 
 

@@ -1,0 +1,56 @@
+"""What the performance page shows: the kept timings of ``make bench``, beside what a user would take instead."""
+
+from pathlib import Path
+
+import matplotlib.ticker
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+from thalutils.report import figures, tables
+from thalutils.report.panels import name_rows, panel_grid, rows_height
+
+RESULTS = Path("benchmarks") / "results.tsv"
+
+
+def read(root: Path) -> pd.DataFrame:
+    """Return the timings that are kept with the project."""
+    return pd.read_csv(root / RESULTS, sep="\t", na_values=["n/a"], keep_default_na=False)
+
+
+def timings(found: pd.DataFrame) -> HTML:
+    """Tabulate each work beside its peers."""
+    shown = found.drop(columns="machine").rename(columns={"ours_s": "ours (s)", "peer_s": "peer (s)"})
+    digits = {"ours (s)": 3, "peer (s)": 3, "ratio": 1, "ratio_low": 1, "ratio_high": 1}
+    caption = (
+        "Median times on one thread; ratio: the peer's time over ours in the same turn (median and quartiles); above 1 ours is "
+        f"faster. Machine: {found['machine'].iloc[-1]}."
+    )
+    return tables.show(shown, caption=caption, name="performance", digits=digits, public=True)
+
+
+def ratios(found: pd.DataFrame) -> HTML:
+    """Draw how many times longer each peer takes."""
+    return figures.figure(
+        ratio_plot(found.dropna(subset=["ratio"])),
+        caption="How many times longer each peer takes than the study's own code, on a logarithmic scale; bars are quartiles of paired turns.",
+        alt="One dot a peer; to the right of the line the peer is slower.",
+        name="performance-ratios",
+        public=True,
+    )
+
+
+def ratio_plot(found: pd.DataFrame) -> Figure:
+    """Return a figure with a row for each work and peer."""
+    labels = [f"{row.work}\n{row.peer}" for row in found.itertuples()]
+    fig, grid = panel_grid(1, 1, rows_height(labels) * 1.4)
+    ax = grid[0, 0]
+    rows = np.arange(len(found))
+    reach = [found["ratio"] - found["ratio_low"], found["ratio_high"] - found["ratio"]]
+    ax.errorbar(found["ratio"], rows, xerr=reach, fmt="o", color="0.2", capsize=3)
+    ax.axvline(1, color="0.4", linestyle="--")
+    ax.set(xscale="log", xlabel="time of the peer over ours")
+    ax.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    name_rows(ax, labels)
+    return fig
