@@ -46,7 +46,10 @@ def test_the_study_has_cohorts():
         ("title: A\nbids: data\nphantom: {sed: 1}\n", "phantom.sed: is not a known key"),
         ("title: A\n", "give `bids` (scans) or `tables` (tables), one of the two"),
         ("title: A\nbids: a\ntables: b\n", "give `bids` (scans) or `tables` (tables), one of the two"),
-        ("title: A\ntables: b\nphantom: {}\n", "`phantom` and `references` belong to a cohort of scans"),
+        (
+            "title: A\ntables: b\nphantom: {}\n",
+            "`phantom`, `references` and `clinical` belong to a cohort of scans",
+        ),
         ("title: A\ntables: b\nreferences: {manual: c}\n", "belong to a cohort of scans"),
         ("title: A\nbids: a\ntwin: {}\n", "`twin` needs `tables`: the folder"),
         (f"title: A\ntwin: {{}}\n{SHEET}", "`twin` needs `tables`: the folder"),
@@ -60,6 +63,13 @@ def test_the_study_has_cohorts():
         (
             "title: A\ntables: {visits: a.csv}\n",
             "tables.columns: Field required. See cohorts/template-tables.yml",
+        ),
+        ("title: A\ntables: b\npublic: open_ms\n", "`public` needs `bids`"),
+        ("title: A\nbids: b\npublic: all_ms\n", "public: Input should be 'open_ms'"),
+        ("title: A\nbids: b\nclinical: [{visits: a.csv}]\n", "clinical.0.columns: Field required"),
+        (
+            "title: A\nbids: b\nclinical: [{visits: a.csv, columns: {participant_id: ID, volumes: {F: f}}}]\n",
+            "clinical.0.columns.volumes: is not a known key",
         ),
         ("title: A\ntables: 5\n", "tables: Input should be"),
         (
@@ -212,9 +222,24 @@ def test_clinical_values_are_gathered_and_checked(make_dataset):
         ["sub-02", "ses-02", 41.0],
     ]
     assert found["edss"].isna().tolist() == [False, True]
-    table.write_text("session_id\tedss\nses-01\t0.5\n")
-    with pytest.raises(TableError, match=r"row 1, column edss: 0\.5"):
-        cohort.clinical()
+
+
+def test_a_clinical_value_that_cannot_be_is_left_out_and_said_and_the_rest_is_used(make_dataset):
+    cohort = make_dataset()
+    table = cohort.bids / "sub-02" / "sub-02_sessions.tsv"
+    table.write_text("session_id\tedss\tage_years\nses-01\t0.5\t40\nses-02\t1.5\t400\n")
+    found = cohort.clinical()
+    assert found["edss"].isna().tolist() == [True, False]
+    assert found["age_years"].isna().tolist() == [False, True]
+    told = cohort.row_exclusions
+    assert told["session_id"].tolist() == ["ses-01", "ses-02"]
+    assert told["method"].tolist() == ["edss", "age_years"]
+    assert told["reason"][0].startswith(
+        "sub-02_sessions.tsv line 2, column edss: 0.5 is not a step of the EDSS"
+    )
+    table.write_text("visit\tedss\nses-01\t1.5\n")
+    with pytest.raises(TableError, match=r"sub-02_sessions\.tsv: column session_id is missing"):
+        Cohort.load("tiny").clinical()
 
 
 def test_a_cohort_without_clinical_values_has_none(make_dataset):

@@ -50,6 +50,16 @@ def run(
 
 
 @app.command()
+def fetch(
+    cohort: Annotated[str, typer.Argument(help="A cohort of public scans, as open_ms.")],
+) -> None:
+    """Download a public cohort's scans, check them, and lay them out as BIDS; can be stopped and resumed."""
+    from thalutils import fetch_console
+
+    raise typer.Exit(fetch_console.fetch(cohort))
+
+
+@app.command()
 def book(
     cohorts: Annotated[list[str], typer.Argument(help="The cohorts of the book; the first comes first.")],
 ) -> None:

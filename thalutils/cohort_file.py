@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from thalutils.errors import CohortError
-from thalutils.spreadsheet_settings import Spreadsheet
+from thalutils.spreadsheet_settings import Clinical, Spreadsheet
 
 LARGEST_YAML_BYTES = 200_000
 FOLDER, SPREADSHEET = "(folder)", "(spreadsheet)"
@@ -62,7 +62,7 @@ class CohortFile(BaseModel):
     """The keys a cohort's YAML may have; any other is refused.
 
     A cohort comes as scans (`bids`) or as tables (`tables`: a folder of the contract's tables, or a
-    spreadsheet and how to read it).
+    spreadsheet and how to read it). The scans of a `public` one are fetched.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -73,6 +73,8 @@ class CohortFile(BaseModel):
     phantom: Phantom | None = None
     tables: Tables | None = None
     twin: Twin | None = None
+    clinical: list[Clinical] = Field(default_factory=list)
+    public: Literal["open_ms"] | None = None
     publish_individuals: bool = False
     references: dict[str, Path] = Field(default_factory=dict)
     stages: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
@@ -89,10 +91,12 @@ class CohortFile(BaseModel):
     def _scans_or_tables(self) -> "CohortFile":
         if (self.bids is None) == (self.tables is None):
             raise ValueError("give `bids` (scans) or `tables` (tables), one of the two")
-        if self.tables is not None and (self.phantom or self.references):
+        if self.tables is not None and (self.phantom or self.references or self.clinical):
             raise ValueError(
-                "`phantom` and `references` belong to a cohort of scans, and this one has tables"
+                "`phantom`, `references` and `clinical` belong to a cohort of scans, and this one has tables"
             )
+        if self.public is not None and (self.bids is None or self.phantom is not None):
+            raise ValueError("`public` needs `bids`: the folder into which the scans are laid out")
         if self.twin is not None and not isinstance(self.tables, Path):
             raise ValueError("`twin` needs `tables`: the folder into which its tables are drawn")
         return self

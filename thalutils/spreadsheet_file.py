@@ -17,7 +17,7 @@ import pandas as pd
 from openpyxl.utils import get_column_letter
 
 from thalutils.errors import TableError
-from thalutils.spreadsheet_settings import MISSING_WORDS, Spreadsheet
+from thalutils.spreadsheet_settings import MISSING_WORDS, Clinical
 
 TEXT, EXCEL = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm")
 SEPARATORS = {";": "semicolon", ",": "comma", "\t": "tab", "|": "|"}
@@ -50,7 +50,7 @@ class Sheet:
     unused: list[str] = field(default_factory=list)
 
 
-def read(path: Path, settings: Spreadsheet) -> Sheet:
+def read(path: Path, settings: Clinical) -> Sheet:
     """Read the columns that `settings` names; what is wrong with the file comes back as refusals."""
     wanted = dict(settings.columns.named())
     facts = {"File": path.name}
@@ -120,7 +120,7 @@ def _header_faults(header: Sequence[str], wanted: dict[str, str]) -> list[str]:
 
 
 def _text_rows(
-    path: Path, settings: Spreadsheet, wanted: Sequence[str]
+    path: Path, settings: Clinical, wanted: Sequence[str]
 ) -> tuple[list[list[str]], dict[str, str]]:
     if path.suffix.lower() not in TEXT:
         raise TableError(f"{path.name} is not {', '.join((*TEXT, *EXCEL))}. Save it as .xlsx or as CSV.")
@@ -177,7 +177,7 @@ def _records(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
-def _excel_rows(path: Path, settings: Spreadsheet) -> tuple[list[list[str]], dict[str, str]]:
+def _excel_rows(path: Path, settings: Clinical) -> tuple[list[list[str]], dict[str, str]]:
     content = io.BytesIO(_bytes(path))
     try:
         with warnings.catch_warnings():

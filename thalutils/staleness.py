@@ -88,6 +88,7 @@ def inputs(cohort: Cohort) -> dict[str, str]:
             if path.is_file() and path.name.endswith((".nii", ".nii.gz", ".tsv")):
                 status = path.stat()
                 scans.append((str(path.relative_to(cohort.bids)), status.st_size, _when(path, status)))
+    scans += [(path.name, hash_file(path)) for path, _ in cohort.clinical_tables if path.is_file()]
     return {
         "settings": hash_json(settings),
         "scans": hash_json(scans),
