@@ -48,7 +48,7 @@ def test_the_study_has_cohorts():
         ("title: A\nbids: a\ntables: b\n", "give `bids` (scans) or `tables` (tables), one of the two"),
         (
             "title: A\ntables: b\nphantom: {}\n",
-            "`phantom`, `references` and `clinical` belong to a cohort of scans",
+            "`phantom`, `references`, `clinical` and `scans` belong to a cohort of scans",
         ),
         ("title: A\ntables: b\nreferences: {manual: c}\n", "belong to a cohort of scans"),
         ("title: A\nbids: a\ntwin: {}\n", "`twin` needs `tables`: the folder"),

@@ -135,8 +135,9 @@ class Cohort:
         folder = self.settings.references.get(name)
         if folder is None:
             return None
-        place = self.bids / folder / session.participant_id / session.session_id / "anat"
-        found = sorted(place.glob(f"{session.key}*_desc-thalamus_*.nii.gz"))
+        inner = session.folder.relative_to(self.bids)
+        place = self.bids / folder / inner / "anat"
+        found = sorted(place.glob(f"{'_'.join(inner.parts)}*_desc-thalamus_*.nii.gz"))
         return found[0] if found else None
 
     @cached_property
@@ -195,7 +196,8 @@ class Cohort:
             folder = self.bids / person
             for name in scan_tables.visits(folder):
                 inner = folder / name
-                found.append(Session(person, name, inner if inner.is_dir() else folder))
+                place = inner if inner.is_dir() else folder
+                found.append(Session(person, name, place, self.bids, self.settings.scans))
         return found
 
     def clinical(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from thalutils.errors import CohortError
+from thalutils.scan_source import MAP_UNITS, PLACES, Source
 from thalutils.spreadsheet_settings import Clinical, Spreadsheet
 
 LARGEST_YAML_BYTES = 200_000
@@ -76,8 +77,19 @@ class CohortFile(BaseModel):
     clinical: list[Clinical] = Field(default_factory=list)
     public: Literal["open_ms"] | None = None
     publish_individuals: bool = False
+    scans: dict[str, Source] = Field(default_factory=dict)
     references: dict[str, Path] = Field(default_factory=dict)
     stages: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
+
+    @field_validator("scans")
+    @classmethod
+    def _known_places(cls, value: dict[str, Source]) -> dict[str, Source]:
+        unknown = set(value) - set(PLACES)
+        if unknown:
+            raise ValueError(f"a scan is {', '.join(PLACES)}, not {', '.join(sorted(unknown))}")
+        if "R1" in value and value["R1"].suffix not in MAP_UNITS:
+            raise ValueError(f"R1 comes from a {' or a '.join(MAP_UNITS)}, not from a {value['R1'].suffix}")
+        return value
 
     @field_validator("references")
     @classmethod
@@ -91,9 +103,9 @@ class CohortFile(BaseModel):
     def _scans_or_tables(self) -> "CohortFile":
         if (self.bids is None) == (self.tables is None):
             raise ValueError("give `bids` (scans) or `tables` (tables), one of the two")
-        if self.tables is not None and (self.phantom or self.references or self.clinical):
+        if self.tables is not None and (self.phantom or self.references or self.clinical or self.scans):
             raise ValueError(
-                "`phantom`, `references` and `clinical` belong to a cohort of scans, and this one has tables"
+                "`phantom`, `references`, `clinical` and `scans` belong to a cohort of scans, and this one has tables"
             )
         if self.public is not None and (self.bids is None or self.phantom is not None):
             raise ValueError("`public` needs `bids`: the folder into which the scans are laid out")

@@ -44,8 +44,8 @@ def read(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> People:
     bids : Path
         The dataset.
     clinical : sequence of (path, settings)
-        Tables and which of their columns holds what. Of two that know the same thing, the first is believed.
-        Where there is none, ``participants.tsv`` and each person's ``_sessions.tsv`` are read.
+        Tables and which of their columns holds what. Of two that know the same thing, the first is believed, and
+        each person's ``_sessions.tsv`` last. Where there is none, ``participants.tsv`` and each person's ``_sessions.tsv`` are read.
 
     Raises
     ------
@@ -159,6 +159,9 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
         else:
             mine = mine.assign(session_id=_by_name(mine, there))
         sessions = _first_known(sessions, mine.set_index(KEYS))
+    own, cells = _sessions(bids, folders)
+    sessions = _first_known(sessions, own.set_index(KEYS))
+    faults += cells
     people["in_ground_truth"] = people["in_ground_truth"].map(_truth_value)
     found = people.fillna({"group": DEFAULTS["group"]}).reset_index()
     return People(

@@ -84,6 +84,48 @@ def read(path: Path, settings: Clinical) -> Sheet:
     return Sheet(frame, facts | more | {"Rows": str(len(body))}, refusals, long, unused)
 
 
+def everything(
+    path: Path, likely: Sequence[str], sheet: str | None = None
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read a whole table as text, its first row the header.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, TSV or Excel.
+    likely : sequence of str
+        Headers that it may have, by which the separator of a CSV is told.
+    sheet : str, optional
+        Of a workbook with several.
+
+    Returns
+    -------
+    frame : DataFrame of str
+        Every column with a header that stands there once; cells without spaces around, empty ones missing.
+    facts : dict of str
+        How it was read.
+
+    Raises
+    ------
+    TableError
+        Where it cannot be read.
+    """
+    settings = Clinical.model_validate({"visits": path, "sheet": sheet, "columns": {"participant_id": "-"}})
+    excel = path.suffix.lower() in EXCEL
+    rows, facts = _excel_rows(path, settings) if excel else _text_rows(path, settings, likely)
+    if not rows:
+        raise TableError(f"{path}: there is nothing in it.")
+    header = [plain(cell) for cell in rows[0]]
+    missing = {word.casefold() for word in MISSING_WORDS}
+    body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
+    columns = {
+        name: [_cell(row, place, missing) for row in body]
+        for place, name in enumerate(header)
+        if name and header.count(name) == 1
+    }
+    return pd.DataFrame(columns, dtype=str), facts
+
+
 def _cell(row: Sequence[str], place: int, missing: set[str]) -> str | None:
     text = row[place].strip() if place < len(row) else ""
     return None if text.casefold() in missing else text

@@ -28,7 +28,8 @@ RESCALED = "space-T1w_desc-rescaled_R1map.nii.gz"
 
 def pieces(session: Session) -> tuple[str, ...]:
     """Return which images of a visit are to be registered: those whose scans were acquired."""
-    there = {"R1": bool(session.echoes("PDw")), "FLAIR": session.image("FLAIR") is not None}
+    mapped = bool(session.echoes("PDw")) or session.ready_r1() is not None
+    there = {"R1": mapped, "FLAIR": session.image("FLAIR") is not None}
     return tuple(image for image in IMAGES if there[image])
 
 

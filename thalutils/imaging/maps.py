@@ -7,20 +7,34 @@ import nibabel as nib
 import numpy as np
 from nibabel.processing import resample_from_to
 
-from thalutils.bids import CONTRASTS
+from thalutils.bids import CONTRASTS, Session
 from thalutils.errors import ImageError
 from thalutils.files import hash_file, read_json
 from thalutils.imaging import accuracy, gibbs, proton_density, qmri, quality
+from thalutils.imaging.registration import R1_MAX_PER_S
 from thalutils.process import cached, code_hash
+from thalutils.scan_source import MAP_UNITS, suffix
 from thalutils.stage import Rows, Task, usable_scans
 
 STAGE = "2-5-1-quantitative-maps"
 UNITS = {"R1map": "1/s", "PDmap": "percent", "MTsat": "percent", "R2starmap": "1/s"}
 SIDECAR_KEYS = ("RepetitionTimeExcitation", "EchoTime", "FlipAngle")
+# What a spoiled gradient echo of a head can have; in milliseconds or radians the same falls outside.
+PLAUSIBLE = (
+    ("RepetitionTimeExcitation", 0.002, 1.0, "seconds"),
+    ("EchoTime", 0.0003, 0.2, "seconds"),
+    ("FlipAngle", 1.0, 90.0, "degrees"),
+)
+LARGEST_FRACTION = 10.0
+# The median of a head's R1 lies near 1 1/s, so that factors of 1000 tell units apart.
+MEDIAN_R1_PER_S = (0.1, 10.0)
+TO_R1_PER_S = {"1/s": 1.0, "1/ms": 1000.0, "s": 1.0, "ms": 1000.0}
 
 
 def make_maps(task: Task) -> Rows:
     """Reconstruct one visit's maps, keep them among the derivatives, and hold them against the truth.
+
+    A visit that came with a map of R1 or T1 keeps that one; one without multi-parameter scans has none.
 
     Raises
     ------
@@ -28,24 +42,98 @@ def make_maps(task: Task) -> Rows:
         Where an echo, a contrast, the transmit field or an entry of a sidecar is missing.
     """
     scans = usable_scans(task.cohort, task.session)
+    if quality.READY_MAP in scans:
+        return _take(task, scans[quality.READY_MAP])
+    if not any(task.session.echoes(contrast) for contrast in CONTRASTS):
+        return {}
     echoes = _echoes(task, scans)
     b1 = scans.get("TB1map")
     if b1 is None:
         raise ImageError("no usable transmit-field map (TB1map): R1 would follow the field, not the tissue.")
     key = {
         "echoes": {
-            name: [(hash_file(path), _entries(path)) for path in paths] for name, paths in echoes.items()
+            name: [(hash_file(path), entries(task.session, path)) for path in paths]
+            for name, paths in echoes.items()
         },
         "b1": hash_file(b1),
         "options": task.options,
         "code": code_hash("thalutils.imaging.qmri", "thalutils.imaging.maps"),
     }
     made = cached(
-        task.cohort.cache, "maps", key, lambda folder: _reconstruct(echoes, b1, task.options, folder)
+        task.cohort.cache,
+        "maps",
+        key,
+        lambda folder: _reconstruct(task.session, echoes, b1, task.options, folder),
     )
     names = {f"{name}.nii.gz": f"{name}.nii.gz" for name in UNITS if (made / f"{name}.nii.gz").exists()}
     task.keep(made, names | {"valid.nii.gz": "desc-valid_mask.nii.gz"})
     return {"map_accuracy": _accuracy(task)}
+
+
+def _take(task: Task, path: Path) -> Rows:
+    """Keep a finished map of R1 or T1 as the visit's R1 map, in 1/s."""
+    source = task.cohort.settings.scans.get(quality.READY_MAP)
+    unit = source.unit if source else None
+    key = {"map": hash_file(path), "unit": unit, "code": code_hash("thalutils.imaging.maps")}
+
+    def write(folder: Path) -> None:
+        image = quality.load(path, holes=True)
+        r1 = r1_per_s(image.get_fdata(dtype=np.float32), suffix(path), unit, path.name)
+        nib.save(nib.Nifti1Image(r1, image.affine), folder / "R1map.nii.gz")
+        nib.save(nib.Nifti1Image((r1 > 0).astype(np.uint8), image.affine), folder / "valid.nii.gz")
+
+    made = cached(task.cohort.cache, "ready-maps", key, write)
+    task.keep(made, {"R1map.nii.gz": "R1map.nii.gz", "valid.nii.gz": "desc-valid_mask.nii.gz"})
+    return {"map_accuracy": _accuracy(task)}
+
+
+def r1_per_s(values: np.ndarray, kind: str, unit: str | None, name: str) -> np.ndarray:
+    """Return a map of R1 or T1 as R1 in 1/s, 0 where it is no tissue's.
+
+    Parameters
+    ----------
+    values : array
+        Of any shape; 0 or less where the map holds nothing.
+    kind : str
+        ``R1map`` or ``T1map``.
+    unit : str, optional
+        ``1/s`` or ``1/ms`` of R1, ``s`` or ``ms`` of T1; where not given, the one that suits the values.
+    name : str
+        For messages.
+
+    Returns
+    -------
+    array of float32
+        R1 in 1/s, of the same shape, within 0 to 2.
+
+    Raises
+    ------
+    ImageError
+        Where the values are no head's in this unit, or in any.
+
+    Examples
+    --------
+    >>> r1_per_s(np.array([0.0, 1250.0, 800.0]), "T1map", "ms", "a map").round(2).tolist()
+    [0.0, 0.800000011920929, 1.25]
+    """
+    positive = values > 0
+    if not positive.any():
+        raise ImageError(f"{name}: no value above 0.")
+    median = float(np.median(values[positive]))
+    low, high = MEDIAN_R1_PER_S
+    for one in (unit,) if unit else MAP_UNITS[kind]:
+        factor = TO_R1_PER_S[one]
+        middle = median * factor if kind == "R1map" else factor / median
+        if low <= middle <= high:
+            break
+    else:
+        raise ImageError(
+            f"{name}: half its values lie below {median:.3g}, which no head has in {unit or ' or '.join(MAP_UNITS[kind])}. "
+            "Set `scans: R1: unit:` in the YAML, or name another map."
+        )
+    with np.errstate(divide="ignore"):
+        found = values * factor if kind == "R1map" else factor / np.where(positive, values, np.inf)
+    return np.where(positive & (found <= R1_MAX_PER_S), found, 0).astype(np.float32)
 
 
 def _echoes(task: Task, scans: dict[str, Path]) -> dict[str, list[Path]]:
@@ -70,22 +158,37 @@ def _echoes(task: Task, scans: dict[str, Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _entries(path: Path) -> dict[str, float]:
-    sidecar = read_json(path.with_name(path.name.split(".")[0] + ".json")) or {}
-    lacking = [key for key in SIDECAR_KEYS if not isinstance(sidecar.get(key), int | float)]
+def entries(session: Session, path: Path) -> dict[str, float]:
+    """Return the entries of a scan's sidecars that the maps are computed from, in seconds and degrees.
+
+    Raises
+    ------
+    ImageError
+        Where one is missing, or cannot be in the unit that BIDS asks for.
+    """
+    said = session.sidecar(path)
+    said.setdefault("RepetitionTimeExcitation", said.get("RepetitionTime"))
+    lacking = [key for key in SIDECAR_KEYS if not isinstance(said.get(key), int | float)]
     if lacking:
         raise ImageError(
             f"{path.name}: its JSON sidecar lacks {', '.join(lacking)}. Add them (seconds, degrees)."
         )
-    return {key: float(sidecar[key]) for key in SIDECAR_KEYS}
+    found = {key: float(said[key]) for key in SIDECAR_KEYS}
+    for key, low, high, unit in PLAUSIBLE:
+        if not low <= found[key] <= high:
+            raise ImageError(
+                f"{path.name}: {key} is {found[key]:g} in its JSON sidecar, and BIDS has it in {unit}: from {low:g} to "
+                f"{high:g}. Correct the unit."
+            )
+    return found
 
 
-def _contrast(paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti1Image]:
+def _contrast(session: Session, paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti1Image]:
     images = [quality.load(path) for path in paths]
     for image, path in zip(images, paths, strict=True):
         if image.shape != images[0].shape or not np.allclose(image.affine, images[0].affine, atol=1e-3):
             raise ImageError(f"{path.name}: lies on another grid than {paths[0].name}.")
-    entries = [_entries(path) for path in paths]
+    entries = [entries(session, path) for path in paths]
     signal = np.stack([image.get_fdata(dtype=np.float32) for image in images], axis=-1)
     contrast = qmri.Contrast(
         signal=gibbs.unring(signal) if unring else signal,
@@ -96,11 +199,15 @@ def _contrast(paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti
     return contrast, images[0]
 
 
-def _reconstruct(echoes: dict[str, list[Path]], b1: Path, options: dict[str, Any], folder: Path) -> None:
-    series = {name: _contrast(paths, options["unring"]) for name, paths in echoes.items()}
+def _reconstruct(
+    session: Session, echoes: dict[str, list[Path]], b1: Path, options: dict[str, Any], folder: Path
+) -> None:
+    series = {name: _contrast(session, paths, options["unring"]) for name, paths in echoes.items()}
     contrasts = {name: contrast for name, (contrast, _) in series.items()}
     grid = series["PDw"][1]
     field = resample_from_to(quality.load(b1), grid, order=1, mode="nearest").get_fdata(dtype=np.float32)
+    if np.median(field[field > 0]) < LARGEST_FRACTION:  # 1 is nominal, not 100
+        field = 100 * field
     maps = qmri.quantitative_maps(
         contrasts["PDw"], contrasts["T1w"], contrasts.get("MTw"), field,
         form=options["form"], weighting=options["weighting"],
