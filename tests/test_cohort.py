@@ -169,8 +169,7 @@ def test_a_dataset_that_is_not_there_or_has_no_people(make_dataset):
     with pytest.raises(TableError, match=r"participants\.tsv: column participant_id is missing"):
         cohort.choose()
     (cohort.bids / "participants.tsv").unlink()
-    with pytest.raises(TableError, match=r"participants\.tsv: no such table"):
-        Cohort.load("tiny").choose()
+    assert Cohort.load("tiny").choose() == ["sub-01", "sub-02"]  # the folders say who there is
     shutil.rmtree(cohort.bids)
     with pytest.raises(CohortError, match=r"data/tiny: no such folder\. Set `bids` in .*tiny\.yml"):
         Cohort.load("tiny").choose()

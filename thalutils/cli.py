@@ -21,6 +21,24 @@ ParameterOption = Annotated[
 
 
 @app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="What to call the cohort: its YAML is cohorts/NAME.yml.")],
+    bids: Annotated[Path, typer.Option(help="The BIDS dataset.")],
+    participants: Annotated[
+        Path | None, typer.Option(help="A table of people; default the dataset's participants.tsv.")
+    ] = None,
+    phenotype: Annotated[
+        list[Path] | None,
+        typer.Option(help="A table of visits and scores, beside the dataset's phenotype/*.tsv."),
+    ] = None,
+) -> None:
+    """Look at a BIDS dataset and write its cohort's YAML, with what could not be decided as questions in it."""
+    from thalutils import init_console
+
+    raise typer.Exit(init_console.init(name, bids, participants, phenotype or []))
+
+
+@app.command()
 def check(cohort: CohortArgument, stage: StageOption = None, parameter: ParameterOption = None) -> None:
     """Tell what is there, what is missing, which tools are available, and what would run."""
     from thalutils import console

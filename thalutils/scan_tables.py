@@ -45,7 +45,8 @@ def read(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> People:
         The dataset.
     clinical : sequence of (path, settings)
         Tables and which of their columns holds what. Of two that know the same thing, the first is believed, and
-        each person's ``_sessions.tsv`` last. Where there is none, ``participants.tsv`` and each person's ``_sessions.tsv`` are read.
+        each person's ``_sessions.tsv`` last. Where there is none, ``participants.tsv`` is
+        read in their place; and where that is not there either, the folders say who there is.
 
     Raises
     ------
@@ -56,7 +57,8 @@ def read(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> People:
     """
     if not bids.is_dir():
         raise CohortError(f"{bids}: no such folder.")
-    return _from_clinical(bids, clinical) if clinical else _from_dataset(bids)
+    listed = (bids / "participants.tsv").exists()
+    return _from_dataset(bids) if listed and not clinical else _from_clinical(bids, clinical)
 
 
 def visits(folder: Path) -> list[str]:
@@ -163,7 +165,7 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
     sessions = _first_known(sessions, own.set_index(KEYS))
     faults += cells
     people["in_ground_truth"] = people["in_ground_truth"].map(_truth_value)
-    found = people.fillna({"group": DEFAULTS["group"]}).reset_index()
+    found = people.assign(group=people["group"].astype(object).fillna(DEFAULTS["group"])).reset_index()
     return People(
         tables.check("participants", found),
         tables.check("sessions", sessions.sort_index().reset_index()),

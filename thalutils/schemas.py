@@ -140,7 +140,7 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "voxel_mm": text("Voxel size along each axis; n/a where it cannot be read", nullable=True),
             "usable": flag("Whether it passed the checks"),
         },
-        ["participant_id", "session_id", "file"],
+        ["participant_id", "session_id", "image"],
     ),
     "map_accuracy": schema(
         _VISIT

@@ -33,9 +33,10 @@ def head_of(value):
     return values
 
 
-@pytest.mark.parametrize(("name", "value"), [("T1map", 1000 * T1_S), ("R1map", 1 / T1_S)])
-def test_a_ready_map_of_any_unit_becomes_r1(make_dataset, monkeypatch, name, value):
-    monkeypatch.setenv("THALUTILS_JOBS", "1")
+@pytest.mark.parametrize(
+    ("name", "value"), [("T1map", T1_S), ("T1map", 1000 * T1_S), ("R1map", 1 / T1_S), ("R1map", 0.001 / T1_S)]
+)
+def test_a_ready_map_of_any_unit_becomes_r1(make_dataset, in_process, name, value):
     cohort = make_dataset(people=["sub-01"], visits=["ses-01"])
     save_map(cohort, head_of(value), name)
     assert run(cohort).empty
@@ -77,8 +78,7 @@ def test_every_unit_gives_the_same_r1(value, kind, unit):
     assert maps.r1_per_s(np.array([value, 0.0]), kind, unit, "") == pytest.approx([1 / T1_S, 0])
 
 
-def test_a_visit_with_nothing_to_map_is_no_exclusion(make_dataset, monkeypatch):
-    monkeypatch.setenv("THALUTILS_JOBS", "1")
+def test_a_visit_with_nothing_to_map_is_no_exclusion(make_dataset, in_process):
     cohort = make_dataset(people=["sub-01"], visits=["ses-01"])
     assert run(cohort).empty
     assert alignment.pieces(cohort.sessions()[0]) == ()

@@ -188,13 +188,13 @@ def _contrast(session: Session, paths: list[Path], unring: bool) -> tuple[qmri.C
     for image, path in zip(images, paths, strict=True):
         if image.shape != images[0].shape or not np.allclose(image.affine, images[0].affine, atol=1e-3):
             raise ImageError(f"{path.name}: lies on another grid than {paths[0].name}.")
-    entries = [entries(session, path) for path in paths]
+    said = [entries(session, path) for path in paths]
     signal = np.stack([image.get_fdata(dtype=np.float32) for image in images], axis=-1)
     contrast = qmri.Contrast(
         signal=gibbs.unring(signal) if unring else signal,
-        te_s=tuple(entry["EchoTime"] for entry in entries),
-        tr_s=entries[0]["RepetitionTimeExcitation"],
-        flip_deg=entries[0]["FlipAngle"],
+        te_s=tuple(entry["EchoTime"] for entry in said),
+        tr_s=said[0]["RepetitionTimeExcitation"],
+        flip_deg=said[0]["FlipAngle"],
     )
     return contrast, images[0]
 
@@ -206,7 +206,7 @@ def _reconstruct(
     contrasts = {name: contrast for name, (contrast, _) in series.items()}
     grid = series["PDw"][1]
     field = resample_from_to(quality.load(b1), grid, order=1, mode="nearest").get_fdata(dtype=np.float32)
-    if np.median(field[field > 0]) < LARGEST_FRACTION:  # 1 is nominal, not 100
+    if np.percentile(field, 90) < LARGEST_FRACTION:  # 1 is nominal, not 100
         field = 100 * field
     maps = qmri.quantitative_maps(
         contrasts["PDw"], contrasts["T1w"], contrasts.get("MTw"), field,
