@@ -106,8 +106,8 @@ def test_a_multi_parameter_dataset_as_the_public_example_is_laid_out(checkout, i
     (session,) = cohort.sessions()
     assert alignment.pieces(session) == ("R1",)
     r1 = nib.load(stage.derivative(cohort, session, "R1map.nii.gz")).get_fdata()
-    # the field of 110 % is known, the scans were made at 100 %: R1 comes out lower by its square
-    assert np.median(r1[ball() == 1]) == pytest.approx(R1_PER_S / 1.1**2, rel=0.02)
+    # scans made at 100 % and a field said to be 110 %: R1 comes out higher by its square
+    assert np.median(r1[ball() == 1]) == pytest.approx(R1_PER_S * 1.1**2, rel=0.02)
 
 
 def test_a_dataset_of_one_session_without_session_folders(checkout, in_process):
