@@ -11,7 +11,8 @@ ICV_SOURCES = ("FreeSurfer", "SAMSEG", "DBSegment", "deepbet")
 TRIALS = {"t25fw_s": ["t25fw_1_s", "t25fw_2_s"], "nhpt_s": ["nhpt_1_s", "nhpt_2_s"]}
 OUTCOMES = ("edss", "t25fw_s", "nhpt_s", "sdmt", "disease_duration_years")
 CHANGING = ("edss", "t25fw_s", "nhpt_s", "sdmt")
-PERSON = ["participant_id", "group", "sex", "age_years", "icv_ml", "icv_z"]
+PERSON = ["participant_id", "group", "sex", "age_years", "icv_ml", "icv_z", "site"]
+UNKNOWN_SITE = "unknown"
 _ORDER = ["participant_id", "session_id"]
 
 
@@ -124,7 +125,8 @@ def change(
 
 
 def _people(participants: pd.DataFrame, first: pd.DataFrame, icv: pd.DataFrame) -> pd.DataFrame:
-    who = participants[["participant_id", "group", "sex"]]
+    who = participants.reindex(columns=["participant_id", "group", "sex", "site"])
+    who["site"] = who["site"].astype(object).fillna(UNKNOWN_SITE)
     return who.merge(first, on="participant_id").merge(intracranial(icv), on="participant_id", how="left")
 
 
