@@ -36,7 +36,7 @@ def cross_sectional(frame: pd.DataFrame, family: str = "analysis", **settings: A
         DBSegment's change with EDSS is four times the raw one that its slope and error give, as place 9
         of 9 methods × 4 outcomes makes it.
     settings
-        ``hc3``, ``log``, ``subsets`` and ``covariates`` of :func:`thalutils.stats.models.cross_sectional`.
+        ``hc3``, ``log``, ``subsets``, ``covariates`` and ``outcomes`` of :func:`thalutils.stats.models.cross_sectional`.
 
     Returns
     -------

@@ -68,6 +68,11 @@ SITE = "site"
 DESIGNS = {design.name: design for design in (CROSS_SECTIONAL, LONGITUDINAL)}
 
 
+def with_outcomes(design: Design, more: Sequence[str]) -> Design:
+    """Return a design with more columns among its outcomes, named as the columns are."""
+    return replace(design, outcomes=dict(design.outcomes) | {name: NAMES.get(name, name) for name in more})
+
+
 def adjusted(design: Design, frame: pd.DataFrame, more: Sequence[str] = ()) -> Design:
     """Return a design that adjusts for more: for `more`, and for the site where people come from several.
 
@@ -150,6 +155,7 @@ def eligible(rows: pd.DataFrame, column: str) -> tuple[pd.DataFrame, str]:
 def cross_sectional(
     frame: pd.DataFrame, hc3: Sequence[str] = CROSS_SECTIONAL.hc3, log: Sequence[str] = CROSS_SECTIONAL.log,
     subsets: Mapping[str, Sequence[str] | None] = SUBSETS, covariates: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
 ) -> list[Model]:  # fmt: skip
     """Return the models of section 3.4: each outcome on each method's volume, for each subset of people.
 
@@ -163,18 +169,21 @@ def cross_sectional(
         From an analysis' name to the diagnoses in it, or None for everyone.
     covariates : sequence of str
         Columns of the frame to adjust for beside the paper's; the site is one of them where there are several.
+    outcomes : sequence of str
+        Columns of the frame that are outcomes beside the paper's.
 
     Raises
     ------
     TableError
         Where a column is no outcome, or a value has no logarithm.
     """
-    _known(CROSS_SECTIONAL, hc3, log)
-    design = adjusted(CROSS_SECTIONAL, frame, covariates)
+    design = with_outcomes(CROSS_SECTIONAL, outcomes)
+    _known(design, hc3, log)
+    design = adjusted(design, frame, covariates)
     return [
         _model(design, analysis, column, method, members(rows, groups), hc3, log)
         for analysis, groups in subsets.items()
-        for column in CROSS_SECTIONAL.outcomes
+        for column in design.outcomes
         for method, rows in each_method(frame)
     ]
 
