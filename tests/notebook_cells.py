@@ -11,11 +11,11 @@ from thalutils.cohort import Cohort
 REPOSITORY = Path(__file__).parents[1]
 
 
-def run(cohort: Cohort, name: str, **parameters: Any) -> str:
+def run(cohort: Cohort, name: str, folder: Path = REPOSITORY / "notebooks", **parameters: Any) -> str:
     """Execute the notebook of a stage on a cohort; return the HTML that its cells show."""
     shown: list[Any] = []
     space: dict[str, Any] = {"display": lambda *things: shown.extend(things)}
-    for cell in nbformat.read(REPOSITORY / "notebooks" / f"{name}.ipynb", as_version=4).cells:
+    for cell in nbformat.read(folder / f"{name}.ipynb", as_version=4).cells:
         if cell.cell_type == "code":
             shown += _run_cell(cell.source, space)
             if "parameters" in cell.metadata.get("tags", []):
