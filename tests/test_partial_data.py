@@ -103,7 +103,8 @@ def test_scores_at_one_visit_give_associations_and_no_change(make_dataset, tools
     people = [f"sub-{number:02}" for number in range(1, 21)]
     cohort = make_dataset(people=people, visits=())
     lines = "\n".join(
-        f"{person}\t{30 + 3 * (n % 4)}\t{'FM'[n % 2]}\t{n / 4 // 0.5 / 2 + 1}" for n, person in enumerate(people)
+        f"{person}\t{30 + 3 * (n % 4)}\t{'FM'[n % 2]}\t{n / 4 // 0.5 / 2 + 1}"
+        for n, person in enumerate(people)
     )
     (cohort.bids / "scores.tsv").write_text(f"id\tage\tsex\tedss\n{lines}\n")
     columns = {"participant_id": "id", "age_years": "age", "sex": "sex", "edss": "edss"}

@@ -96,6 +96,9 @@ def _from_dataset(bids: Path) -> People:
     people["in_ground_truth"] = people["in_ground_truth"].map(_truth_value)
     people = tables.check("participants", people.sort_values("participant_id"), source)
     sessions, cells = _sessions(bids, list(people["participant_id"]))
+    sessions = _with_all_visits(
+        sessions, {person: visits(bids / person) for person in people["participant_id"]}
+    )
     return People(people, sessions, exclusion_rows([*faults, *cells]))
 
 
@@ -121,6 +124,16 @@ def _sessions(
         frames.append(frame)
     found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     return tables.check("sessions", found.reindex(columns=list(SCHEMAS["sessions"].columns))), faults
+
+
+def _with_all_visits(sessions: pd.DataFrame, there: dict[str, list[str]]) -> pd.DataFrame:
+    """Return the table of visits with those that have a folder and no score too: their scans are measured all the same."""
+    folders = pd.MultiIndex.from_tuples(
+        [(person, name) for person, names in there.items() for name in names], names=KEYS
+    )
+    known = sessions.set_index(KEYS)
+    every = known.index.union(folders)
+    return tables.check("sessions", known.reindex(every).reset_index())
 
 
 def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> People:
@@ -168,7 +181,7 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
     found = people.assign(group=people["group"].astype(object).fillna(DEFAULTS["group"])).reset_index()
     return People(
         tables.check("participants", found),
-        tables.check("sessions", sessions.sort_index().reset_index()),
+        _with_all_visits(sessions.sort_index().reset_index(), there),
         pd.concat([exclusion_rows(faults), *left_out], ignore_index=True),
     )
 
