@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from thalutils import process, stage
 from thalutils.cohort import Cohort
 
 sys.path.insert(0, str(Path(__file__).parent))  # spawned workers import parallel_functions by its name
@@ -69,6 +70,16 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: None) 
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     monkeypatch.setenv("THALUTILS_ROOT", str(root))
     return root
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let stages work in this process: starting others takes longer than work on small heads."""
+
+    def one_by_one(function: Callable, items: Iterable, **_: object) -> list[process.Outcome]:
+        return [process._attempt(function, item) for item in items]
+
+    monkeypatch.setattr(stage, "parallel_map", one_by_one)
 
 
 @pytest.fixture

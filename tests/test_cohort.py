@@ -48,7 +48,7 @@ def test_the_study_has_cohorts():
         ("title: A\nbids: a\ntables: b\n", "give `bids` (scans) or `tables` (tables), one of the two"),
         (
             "title: A\ntables: b\nphantom: {}\n",
-            "`phantom`, `references` and `finished` belong to a cohort of scans",
+            "`phantom`, `references`, `finished`, `clinical` and `scans` belong to a cohort of scans",
         ),
         ("title: A\ntables: b\nreferences: {manual: c}\n", "belong to a cohort of scans"),
         ("title: A\nbids: a\ntwin: {}\n", "`twin` needs `tables`: the folder"),
@@ -63,6 +63,13 @@ def test_the_study_has_cohorts():
         (
             "title: A\ntables: {visits: a.csv}\n",
             "tables.columns: Field required. See cohorts/template-tables.yml",
+        ),
+        ("title: A\ntables: b\npublic: open_ms\n", "`public` needs `bids`"),
+        ("title: A\nbids: b\npublic: all_ms\n", "public: Input should be 'open_ms'"),
+        ("title: A\nbids: b\nclinical: [{visits: a.csv}]\n", "clinical.0.columns: Field required"),
+        (
+            "title: A\nbids: b\nclinical: [{visits: a.csv, columns: {participant_id: ID, volumes: {F: f}}}]\n",
+            "clinical.0.columns.volumes: is not a known key",
         ),
         ("title: A\ntables: 5\n", "tables: Input should be"),
         (
@@ -165,8 +172,7 @@ def test_a_dataset_that_is_not_there_or_has_no_people(make_dataset):
     with pytest.raises(TableError, match=r"participants\.tsv: column participant_id is missing"):
         cohort.choose()
     (cohort.bids / "participants.tsv").unlink()
-    with pytest.raises(TableError, match=r"participants\.tsv: no such table"):
-        Cohort.load("tiny").choose()
+    assert Cohort.load("tiny").choose() == ["sub-01", "sub-02"]  # the folders say who there is
     shutil.rmtree(cohort.bids)
     with pytest.raises(CohortError, match=r"data/tiny: no such folder\. Set `bids` in .*tiny\.yml"):
         Cohort.load("tiny").choose()
@@ -213,18 +219,38 @@ def test_clinical_values_are_gathered_and_checked(make_dataset):
     table = cohort.bids / "sub-02" / "sub-02_sessions.tsv"
     table.write_text("session_id\tedss\tage_years\tmood\nses-01\t2.5\t40\tgood\nses-02\tn/a\t41\tn/a\n")
     found = cohort.clinical()
-    assert found[["participant_id", "session_id", "age_years"]].values.tolist() == [
-        ["sub-02", "ses-01", 40.0],
-        ["sub-02", "ses-02", 41.0],
+    mine = found[found["participant_id"] == "sub-02"]
+    assert mine[["session_id", "age_years"]].values.tolist() == [["ses-01", 40.0], ["ses-02", 41.0]]
+    assert mine["edss"].isna().tolist() == [False, True]
+    assert len(found) == 4 and found[found["participant_id"] == "sub-01"].drop(
+        columns=["participant_id", "session_id"]
+    ).isna().all(axis=None)
+
+
+def test_a_clinical_value_that_cannot_be_is_left_out_and_said_and_the_rest_is_used(make_dataset):
+    cohort = make_dataset()
+    table = cohort.bids / "sub-02" / "sub-02_sessions.tsv"
+    table.write_text("session_id\tedss\tage_years\nses-01\t0.5\t40\nses-02\t1.5\t400\n")
+    found = cohort.clinical().query("participant_id == 'sub-02'")
+    assert found["edss"].isna().tolist() == [True, False]
+    assert found["age_years"].isna().tolist() == [False, True]
+    told = cohort.row_exclusions
+    assert told["session_id"].tolist() == ["ses-01", "ses-02"]
+    assert told["method"].tolist() == ["edss", "age_years"]
+    assert told["reason"][0].startswith(
+        "sub-02_sessions.tsv line 2, column edss: 0.5 is not a step of the EDSS"
+    )
+    table.write_text("visit\tedss\nses-01\t1.5\n")
+    with pytest.raises(TableError, match=r"sub-02_sessions\.tsv: column session_id is missing"):
+        Cohort.load("tiny").clinical()
+
+
+def test_a_cohort_without_clinical_values_has_visits_all_the_same(make_dataset):
+    found = make_dataset().clinical()
+    assert found[["participant_id", "session_id"]].values.tolist() == [
+        [person, visit] for person in ("sub-01", "sub-02") for visit in ("ses-01", "ses-02")
     ]
-    assert found["edss"].isna().tolist() == [False, True]
-    table.write_text("session_id\tedss\nses-01\t0.5\n")
-    with pytest.raises(TableError, match=r"row 1, column edss: 0\.5"):
-        cohort.clinical()
-
-
-def test_a_cohort_without_clinical_values_has_none(make_dataset):
-    assert make_dataset().clinical().empty
+    assert found.iloc[:, 2:].isna().all(axis=None)
 
 
 def test_shorten_keeps_both_ends():

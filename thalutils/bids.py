@@ -1,16 +1,30 @@
 """One visit in a BIDS dataset, and where its scans lie."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from thalutils.files import read_json
+from thalutils.scan_source import MAP_UNITS, Source, entities, plainest, sidecars, suffix
 
 CONTRASTS = ("PDw", "T1w", "MTw")
-NOT_MAGNITUDE = {"part-phase", "part-real", "part-imag"}
+FOLDERS = ("anat", "fmap")
 
 
 @dataclass(frozen=True, order=True)
 class Session:
     """One visit of one person, and where its scans lie.
+
+    Attributes
+    ----------
+    participant_id, session_id : str
+    folder : Path
+        Of the visit's scans, with ``anat`` in it.
+    bids : Path
+        The dataset; where none is given, the folder itself.
+    sources : mapping of Source
+        Which file is meant, by the scan's place in the study, where the dataset's owner says it.
 
     Examples
     --------
@@ -21,6 +35,8 @@ class Session:
     participant_id: str
     session_id: str
     folder: Path = field(compare=False)
+    bids: Path | None = field(default=None, compare=False)
+    sources: Mapping[str, Source] = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> str:
@@ -41,42 +57,88 @@ class Session:
         own = self.folder.name == self.session_id
         return (self.key,) if own else (self.key, self.participant_id)
 
-    def find(self, place: str, *parts: str) -> list[Path]:
-        """List the NIfTI files in `place` (``anat``, ``fmap``) whose names have all of `parts`, in order."""
-        folder = self.folder / place
-        names = sorted(folder.glob("*.nii*")) if folder.is_dir() else []
-        wanted, found = set(parts), []
-        for name in names:
-            entities = set(name.name.split(".")[0].split("_"))
-            if wanted <= entities and not entities & NOT_MAGNITUDE:
-                found.append(name)
-        return found
+    def find(self, source: Source) -> list[Path]:
+        """List the visit's NIfTI files that a source means, the plainest name first."""
+        folder = self.folder
+        if source.folder.parts and self.bids is not None:
+            folder = self.bids / source.folder / self.folder.relative_to(self.bids)
+        names = [path for inner in FOLDERS for path in (folder / inner).glob("*.nii*")]
+        return plainest([path for path in names if source.names(path)])
 
-    def image(self, suffix: str) -> Path | None:
-        """Return the visit's one anatomical image of this suffix (``T1w``, ``FLAIR``, ``T2w``), or ``None``."""
-        found = self.find("anat", suffix)
+    def image(self, name: str) -> Path | None:
+        """Return the visit's one image of this place (``T1w``, ``FLAIR``, ``T2w``, ``TB1map``), or ``None``.
+
+        Where nobody says which is meant, it is the one of the plainest name; scans after a contrast agent
+        are passed over.
+        """
+        chosen = self.sources.get(name)
+        found = self.find(chosen or Source(suffix=name))
+        if chosen is None:
+            found = [path for path in found if "ce" not in entities(path)]
+        return found[0] if found else None
+
+    def ready_r1(self) -> Path | None:
+        """Return the visit's finished map of R1 or T1, or ``None``."""
+        if "R1" in self.sources:
+            return self.image("R1")
+        found = [path for name in MAP_UNITS for path in self.find(Source(suffix=name))]
         return found[0] if found else None
 
     def echoes(self, contrast: str) -> list[Path]:
-        """List the echoes of one multi-parameter-mapping contrast (``PDw``, ``T1w``, ``MTw``)."""
-        found = self.find("anat", "MPM", f"acq-{contrast}")
-        return sorted(found, key=lambda path: _entity_number(path, "echo"))
+        """List the echoes of one multi-parameter-mapping contrast (``PDw``, ``T1w``, ``MTw``), in order.
+
+        The contrast is told by ``acq-``. Where no name has one of the three, a scan with ``mt-on`` is MTw, and of
+        those without, the ones of the smallest flip angle are PDw and of the largest T1w.
+        """
+        every = self.find(self.sources.get("MPM") or Source(suffix="MPM"))
+        named = {path: entities(path).get("acq", "") for path in every}
+        if set(named.values()) & set(CONTRASTS):
+            mine = [path for path in every if named[path] == contrast]
+        else:
+            mine = self._by_flip(every, contrast)
+        first = min((_series(path) for path in mine), default=())
+        return sorted((path for path in mine if _series(path) == first), key=_echo)
+
+    def _by_flip(self, every: list[Path], contrast: str) -> list[Path]:
+        if contrast == "MTw":
+            return [path for path in every if entities(path).get("mt") == "on"]
+        angles = {
+            path: self.sidecar(path).get("FlipAngle") for path in every if entities(path).get("mt") != "on"
+        }
+        known = {angle for angle in angles.values() if isinstance(angle, int | float)}
+        if len(known) < 2:
+            return []
+        wanted = min(known) if contrast == "PDw" else max(known)
+        return [path for path, angle in angles.items() if angle == wanted]
+
+    def sidecar(self, path: Path) -> dict[str, Any]:
+        """Return what the JSON files say of an image, those of folders above inherited."""
+        found: dict[str, Any] = {}
+        for one in sidecars(path, self.bids or self.folder):
+            content = read_json(one)
+            found |= content if isinstance(content, dict) else {}
+        return found
 
     def b1_map(self) -> Path | None:
         """Return the visit's transmit-field map, or ``None``."""
-        found = self.find("fmap", "TB1map")
-        return found[0] if found else None
+        return self.image("TB1map")
 
     def scans(self) -> dict[str, Path]:
-        """Return every scan the study may use, by its place in it (``T1w``, ``MPM-PDw-1``, ``TB1map``)."""
-        places = {suffix: self.image(suffix) for suffix in ("T1w", "FLAIR", "T2w")}
+        """Return every scan the study may use, by its place in it (``T1w``, ``R1``, ``MPM-PDw-1``, ``TB1map``)."""
+        places = {name: self.image(name) for name in ("T1w", "FLAIR", "T2w")}
+        places["R1"] = self.ready_r1()
         for contrast in CONTRASTS:
             for path in self.echoes(contrast):
-                places[f"MPM-{contrast}-{_entity_number(path, 'echo')}"] = path
+                places[f"MPM-{contrast}-{_echo(path)}"] = path
         places["TB1map"] = self.b1_map()
         return {place: path for place, path in places.items() if path is not None}
 
 
-def _entity_number(path: Path, entity: str) -> int:
-    found = re.search(rf"_{entity}-(\d+)", path.name)
-    return int(found.group(1)) if found else 0
+def _echo(path: Path) -> int:
+    return int(entities(path).get("echo", 0))
+
+
+def _series(path: Path) -> tuple[Any, ...]:
+    """Return what the echoes of one series have in common, so that the plainest and first run sorts first."""
+    mine = {key: value for key, value in entities(path).items() if key != "echo"}
+    return len(mine), int(mine.get("run", 0)), suffix(path), *sorted(mine.items())

@@ -21,6 +21,24 @@ ParameterOption = Annotated[
 
 
 @app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="What to call the cohort: its YAML is cohorts/NAME.yml.")],
+    bids: Annotated[Path, typer.Option(help="The BIDS dataset.")],
+    participants: Annotated[
+        Path | None, typer.Option(help="A table of people; default the dataset's participants.tsv.")
+    ] = None,
+    phenotype: Annotated[
+        list[Path] | None,
+        typer.Option(help="A table of visits and scores, beside the dataset's phenotype/*.tsv."),
+    ] = None,
+) -> None:
+    """Look at a BIDS dataset and write its cohort's YAML, with what could not be decided as questions in it."""
+    from thalutils import init_console
+
+    raise typer.Exit(init_console.init(name, bids, participants, phenotype or []))
+
+
+@app.command()
 def check(cohort: CohortArgument, stage: StageOption = None, parameter: ParameterOption = None) -> None:
     """Tell what is there, what is missing, which tools are available, and what would run."""
     from thalutils import console
@@ -47,6 +65,16 @@ def run(
     from thalutils import console
 
     raise typer.Exit(console.run(cohort, stage, participants, jobs, force, parameter or []))
+
+
+@app.command()
+def fetch(
+    cohort: Annotated[str, typer.Argument(help="A cohort of public scans, as open_ms.")],
+) -> None:
+    """Download a public cohort's scans, check them, and lay them out as BIDS; can be stopped and resumed."""
+    from thalutils import fetch_console
+
+    raise typer.Exit(fetch_console.fetch(cohort))
 
 
 @app.command()

@@ -1,21 +1,20 @@
 """What a cohort is: its YAML, its people and visits, where its scans lie and its results go."""
 
 import re
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from thalutils import spreadsheet, table_folder, tables
+from thalutils import scan_tables, spreadsheet, table_folder
 from thalutils.bids import Session
 from thalutils.cohort_file import Phantom as Phantom
 from thalutils.cohort_file import read_settings
 from thalutils.entry import STAGE, Entry
 from thalutils.errors import CohortError, TableError
 from thalutils.files import project_root
-from thalutils.schemas import PARTICIPANT, SCHEMAS, SESSION
+from thalutils.scan_tables import People
+from thalutils.spreadsheet_settings import Clinical
 
 # Who drew a reference whose folder names nobody.
 FIRST_RATER = "rater-1"
@@ -159,43 +158,28 @@ class Cohort:
         return None
 
     @cached_property
-    def _people(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _people(self) -> People:
         if self.kind == "tables":
-            return self.source_tables()["participants"], self.entry.exclusions
-        source = self.bids / "participants.tsv"
+            found = self.source_tables()
+            return People(found["participants"], found["sessions"], self.entry.exclusions)
         if not self.bids.is_dir():
             raise CohortError(f"{self.bids}: no such folder. Set `bids` in {self.path}.")
-        frame = tables.read_tsv(source, "participants")
-        if "participant_id" not in frame:
-            raise TableError(f"{source}: column participant_id is missing.")
-        seen, faults, kept = set(), [], []
-        for row, person in frame["participant_id"].fillna("(empty)").astype(str).items():
-            reason = _fault(person, seen, self.bids)
-            seen.add(person)
-            if reason:
-                faults.append((person, f"{source.name} line {row + 2}: {reason}"))
-            else:
-                kept.append(row)
-                faults += [(person, text) for text in _odd_visits(self.bids / person)]
-        people = frame.loc[kept].copy()
-        defaults = {"sex": None, "group": "unknown", "site": None, "in_ground_truth": False}
-        for column, default in defaults.items():
-            if column not in people:
-                people[column] = default
-        people["group"] = people["group"].fillna("unknown")
-        people["in_ground_truth"] = people["in_ground_truth"].map(_truth_value)
-        people = people.sort_values("participant_id")
-        return tables.check("participants", people, source), exclusion_rows("2-1-cohort", faults)
+        return scan_tables.read(self.bids, self.clinical_tables)
+
+    @property
+    def clinical_tables(self) -> list[tuple[Path, Clinical]]:
+        """The clinical tables of a cohort of scans, beside those of its dataset, and how each is read."""
+        return [(self.root / one.visits, one) for one in self.settings.clinical]
 
     @property
     def participants(self) -> pd.DataFrame:
         """The people, as the contract's table has them, in order; rows at fault are left out."""
-        return self._people[0]
+        return self._people.participants
 
     @property
     def row_exclusions(self) -> pd.DataFrame:
-        """The rows of participants.tsv, or rows and cells of tables, that were left out, and why."""
-        return self._people[1]
+        """The rows and cells of tables, and the folders, that were left out, and why."""
+        return self._people.exclusions
 
     def choose(self, participants: str = "all") -> list[str]:
         """Return the ids that a `participants` parameter names: ``all``, or ids with commas.
@@ -220,40 +204,22 @@ class Cohort:
 
         The visits of a cohort of tables have no scans.
         """
-        visits = []
         if self.kind == "tables":
             keys = self.clinical()[["participant_id", "session_id"]]
             mine = keys[keys["participant_id"].isin(self.choose(participants))]
             return [Session(*key, self.tables_path) for key in mine.itertuples(index=False)]
+        found = []
         for person in self.choose(participants):
             folder = self.bids / person
-            inner = [path for path in sorted(folder.glob("ses-*")) if re.match(SESSION, path.name)]
-            if inner:
-                visits += [Session(person, path.name, path) for path in inner]
-            else:
-                visits.append(Session(person, "ses-01", folder))
-        return visits
+            for name in scan_tables.visits(folder):
+                inner = folder / name
+                place = inner if inner.is_dir() else folder
+                found.append(Session(person, name, place, self.bids, self.settings.scans))
+        return found
 
     def clinical(self) -> pd.DataFrame:
-        """Return the sessions table, which scans have in each person's ``_sessions.tsv``."""
-        if self.kind == "tables":
-            return self.source_tables()["sessions"]
-        frames = []
-        for person in self.participants["participant_id"]:
-            path = self.bids / person / f"{person}_sessions.tsv"
-            if path.is_file():
-                frames.append(tables.read_tsv(path, "sessions").assign(participant_id=person))
-        found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-        return tables.check("sessions", found.reindex(columns=list(SCHEMAS["sessions"].columns)))
-
-
-def exclusion_rows(stage: str, faults: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Return exclusions of whole people, one row per (id, reason)."""
-    rows = [
-        {"participant_id": person, "session_id": None, "stage": stage, "method": None, "reason": reason}
-        for person, reason in faults
-    ]
-    return pd.DataFrame(rows, columns=list(SCHEMAS["exclusions"].columns))
+        """Return the sessions table."""
+        return self._people.sessions
 
 
 def shorten(names: list[str], most: int = 8) -> str:
@@ -267,28 +233,3 @@ def shorten(names: list[str], most: int = 8) -> str:
     if len(names) > most:
         names = [*names[: most - 1], "...", names[-1]]
     return ", ".join(names)
-
-
-def _fault(person: str, seen: set[str], bids: Path) -> str | None:
-    if not re.match(PARTICIPANT, person):
-        return f"{person!r} is not a participant id (sub- and then letters and digits). Correct the row."
-    if person in seen:
-        return f"{person} stands here a second time; the first row is used. Remove one."
-    folder = bids / person
-    if not folder.is_dir():
-        return f"{person} has no folder {folder}. Add the scans or remove the row."
-    try:
-        list(folder.iterdir())
-    except OSError as error:
-        return f"{folder} cannot be read ({error.strerror}). Change its permissions."
-    return None
-
-
-def _odd_visits(folder: Path) -> list[str]:
-    """Say which visits of a person are left out since their folders' names are no session ids."""
-    odd = [path for path in sorted(folder.glob("ses-*")) if not re.match(SESSION, path.name)]
-    return [f"{path} is left out: a visit's folder is ses- and then letters and digits." for path in odd]
-
-
-def _truth_value(value: Any) -> bool:
-    return str(value).strip().lower() in ("true", "1", "1.0", "yes")

@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from thalutils.errors import CohortError
-from thalutils.spreadsheet_settings import Spreadsheet
+from thalutils.scan_source import MAP_UNITS, PLACES, Source
+from thalutils.spreadsheet_settings import Clinical, Spreadsheet
 
 LARGEST_YAML_BYTES = 200_000
 FOLDER, SPREADSHEET = "(folder)", "(spreadsheet)"
@@ -65,7 +66,7 @@ class CohortFile(BaseModel):
     """The keys a cohort's YAML may have; any other is refused.
 
     A cohort comes as scans (`bids`) or as tables (`tables`: a folder of the contract's tables, or a
-    spreadsheet and how to read it).
+    spreadsheet and how to read it). The scans of a `public` one are fetched.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -76,10 +77,23 @@ class CohortFile(BaseModel):
     phantom: Phantom | None = None
     tables: Tables | None = None
     twin: Twin | None = None
+    clinical: list[Clinical] = Field(default_factory=list)
+    public: Literal["open_ms"] | None = None
     publish_individuals: bool = False
+    scans: dict[str, Source] = Field(default_factory=dict)
     references: dict[str, Path | list[Path]] = Field(default_factory=dict)
     finished: dict[str, str] = Field(default_factory=dict)
     stages: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
+
+    @field_validator("scans")
+    @classmethod
+    def _known_places(cls, value: dict[str, Source]) -> dict[str, Source]:
+        unknown = set(value) - set(PLACES)
+        if unknown:
+            raise ValueError(f"a scan is {', '.join(PLACES)}, not {', '.join(sorted(unknown))}")
+        if "R1" in value and value["R1"].suffix not in MAP_UNITS:
+            raise ValueError(f"R1 comes from a {' or a '.join(MAP_UNITS)}, not from a {value['R1'].suffix}")
+        return value
 
     @field_validator("references")
     @classmethod
@@ -109,10 +123,13 @@ class CohortFile(BaseModel):
     def _scans_or_tables(self) -> "CohortFile":
         if (self.bids is None) == (self.tables is None):
             raise ValueError("give `bids` (scans) or `tables` (tables), one of the two")
-        if self.tables is not None and (self.phantom or self.references or self.finished):
+        only_scans = (self.phantom, self.references, self.finished, self.clinical, self.scans)
+        if self.tables is not None and any(only_scans):
             raise ValueError(
-                "`phantom`, `references` and `finished` belong to a cohort of scans, and this one has tables"
+                "`phantom`, `references`, `finished`, `clinical` and `scans` belong to a cohort of scans, and this one has tables"
             )
+        if self.public is not None and (self.bids is None or self.phantom is not None):
+            raise ValueError("`public` needs `bids`: the folder into which the scans are laid out")
         if self.twin is not None and not isinstance(self.tables, Path):
             raise ValueError("`twin` needs `tables`: the folder into which its tables are drawn")
         return self

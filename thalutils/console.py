@@ -65,9 +65,12 @@ def check(name: str, stage: str | None, given: list[str]) -> int:
 
 
 def _print_scans(cohort: Cohort) -> None:
-    if cohort.simulated and not (cohort.bids / "participants.tsv").exists():
+    if not _has_people(cohort) and cohort.simulated:
         count = cohort.settings.phantom.participants
         out.print(f"Its scans are not made yet: {count} people will be simulated on the first run.")
+        return
+    if not _has_people(cohort) and cohort.settings.public:
+        out.print(f"Its scans are not here yet: the first run has them, or `thalutils fetch {cohort.name}`.")
         return
     sessions = cohort.sessions()
     people = {session.participant_id for session in sessions}
@@ -157,10 +160,10 @@ def run(
 
 
 def _has_people(cohort: Cohort) -> bool:
-    """Return whether it can be told who is in a cohort; a simulated one is made on its first run."""
+    """Return whether it can be told who is in a cohort; a simulated or public one is made on its first run."""
     if cohort.kind == "tables":
         return bool(cohort.table_files)
-    return (cohort.bids / "participants.tsv").exists()
+    return bool(cohort.settings.clinical) or (cohort.bids / "participants.tsv").exists()
 
 
 def _run_one(

@@ -34,7 +34,8 @@ JOBS_VARIABLE = "THALUTILS_JOBS"
 PLUMBING = {
     "thalutils", "thalutils.bids", "thalutils.cohort", "thalutils.cohort_file", "thalutils.entry",
     "thalutils.errors", "thalutils.fetch", "thalutils.files", "thalutils.process",
-    "thalutils.result_schemas", "thalutils.schema_columns", "thalutils.schemas", "thalutils.spreadsheet",
+    "thalutils.result_schemas", "thalutils.scan_source", "thalutils.scan_tables",
+    "thalutils.schema_columns", "thalutils.schemas", "thalutils.spreadsheet",
     "thalutils.spreadsheet_file", "thalutils.spreadsheet_reader", "thalutils.spreadsheet_settings",
     "thalutils.spreadsheet_values", "thalutils.spreadsheet_visits",
     "thalutils.stage", "thalutils.table_folder", "thalutils.tables",

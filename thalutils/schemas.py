@@ -73,6 +73,34 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["participant_id", "session_id", "method", "rater"],
     ),
+    "site_effects": schema(
+        {
+            "method": text("The tool and the contrasts it was given"),
+            "site": text("Where the scans were made"),
+            "n": number("People", "count", 0),
+            "shift_ml": number(
+                "How far the site's volumes lie above those of all, covariates held fixed", "mL"
+            ),
+            "scale": number("Spread of the site's volumes over that of all", "1", 0),
+            "note": text("Why a cell is empty, or what was left out", nullable=True),
+        },
+        ["method", "site"],
+    ),
+    "site_slopes": schema(
+        {
+            "treatment": text("What was done about sites: nothing, covariate or harmonised"),
+            "outcome": text("The outcome"),
+            "method": text("The tool and the contrasts it was given"),
+            "n": number("People", "count", 0),
+            "beta": number("Slope of the outcome per mL of thalamus"),
+            "se": number("Standard error of the slope", "", 0),
+            "beta_low": number("Slope: lower end of the 95 % interval"),
+            "beta_high": number("Slope: upper end of the 95 % interval"),
+            "p": fraction("Two-sided p of the slope"),
+            "note": text("Why a cell is empty, or what was left out", nullable=True),
+        },
+        ["treatment", "outcome", "method"],
+    ),
     "intracranial": schema(
         _PERSON
         | {
@@ -158,13 +186,15 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "voxel_mm": text("Voxel size along each axis; n/a where it cannot be read", nullable=True),
             "usable": flag("Whether it passed the checks"),
         },
-        ["participant_id", "session_id", "file"],
+        ["participant_id", "session_id", "image"],
     ),
     "maps": schema(
         _VISIT
         | {
             "map": text("The quantitative map"),
-            "source": text("Who made it: study, or the program whose finished map was read"),
+            "source": text(
+                "Who made it: study, dataset (a map that came among the scans), or the program whose map was read"
+            ),
             "factor": number("What its values were multiplied by to be in the study's units", "1", 0),
         },
         ["participant_id", "session_id", "map"],

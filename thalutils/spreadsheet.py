@@ -1,5 +1,6 @@
 """A spreadsheet with one row a visit becomes the contract's tables; all its faults are told at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ from thalutils import spreadsheet_file, spreadsheet_visits, tables
 from thalutils.entry import TABLES, Entry
 from thalutils.schemas import SCHEMAS
 from thalutils.spreadsheet_reader import Reader
-from thalutils.spreadsheet_settings import Spreadsheet
+from thalutils.spreadsheet_settings import Clinical, Spreadsheet
 from thalutils.spreadsheet_values import DIAGNOSES, SEXES, TRUTHS
 from thalutils.spreadsheet_visits import Visits, one_per_person
 
@@ -34,22 +35,21 @@ def read(path: Path, settings: Spreadsheet) -> Entry:
     settings : Spreadsheet
         Which column holds what, units, decimal mark, dates, and words for values.
     """
+    return _read(path, settings, TABLES)
+
+
+def read_visits(path: Path, settings: Clinical) -> Entry:
+    """Read a table of people and visits in which nothing is measured on scans; as :func:`read` does."""
+    return _read(path, settings, ("sessions", "participants"))
+
+
+def _read(path: Path, settings: Clinical, wanted: Sequence[str]) -> Entry:
     sheet = spreadsheet_file.read(path, settings)
     if sheet.frame.empty:
         return Entry(path, refusals=tuple(sheet.refusals), facts=sheet.facts)
     reader = Reader(path.name, sheet, settings)
     visits = spreadsheet_visits.place(reader)
-    frames = {
-        "sessions": _sessions(reader, visits),
-        "volumes": _volumes(reader, visits),
-        "overlap": _overlap(reader, visits),
-        "intracranial": _per_person(
-            reader, visits, "intracranial", {"method": "source", "value": "icv_ml"}, ICV_TOLERANCE
-        ),
-        "brain_change": _per_person(
-            reader, visits, "brain_change", {"method": "engine", "value": "pbvc_percent"}
-        ),
-    }
+    frames = {name: make(reader, visits) for name, make in MAKERS.items() if name in wanted}
     frames["participants"] = _participants(reader, visits, _drawn(frames))
     refusals = (*sheet.refusals, *visits.refusals)
     if not refusals and visits.keys.empty:
@@ -96,6 +96,8 @@ def _participants(reader: Reader, visits: Visits, drawn: set[str]) -> pd.DataFra
 
 
 def _drawn(frames: dict[str, pd.DataFrame]) -> set[str]:
+    if "volumes" not in frames:
+        return set()
     volumes = frames["volumes"]
     return {
         *volumes.loc[volumes["method"] == REFERENCE, "participant_id"],
@@ -142,3 +144,21 @@ def _per_person(
         frames.append(once.rename(names["value"]).rename_axis("participant_id").reset_index())
         frames[-1][names["method"]] = method
     return pd.concat(frames) if frames else tables.empty(table)
+
+
+def _intracranial(reader: Reader, visits: Visits) -> pd.DataFrame:
+    names = {"method": "source", "value": "icv_ml"}
+    return _per_person(reader, visits, "intracranial", names, ICV_TOLERANCE)
+
+
+def _brain_change(reader: Reader, visits: Visits) -> pd.DataFrame:
+    return _per_person(reader, visits, "brain_change", {"method": "engine", "value": "pbvc_percent"})
+
+
+MAKERS = {
+    "sessions": _sessions,
+    "volumes": _volumes,
+    "overlap": _overlap,
+    "intracranial": _intracranial,
+    "brain_change": _brain_change,
+}

@@ -17,7 +17,7 @@ import pandas as pd
 from openpyxl.utils import get_column_letter
 
 from thalutils.errors import TableError
-from thalutils.spreadsheet_settings import MISSING_WORDS, Spreadsheet
+from thalutils.spreadsheet_settings import MISSING_WORDS, Clinical
 
 TEXT, EXCEL = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm")
 SEPARATORS = {";": "semicolon", ",": "comma", "\t": "tab", "|": "|"}
@@ -50,7 +50,7 @@ class Sheet:
     unused: list[str] = field(default_factory=list)
 
 
-def read(path: Path, settings: Spreadsheet) -> Sheet:
+def read(path: Path, settings: Clinical) -> Sheet:
     """Read the columns that `settings` names; what is wrong with the file comes back as refusals."""
     wanted = dict(settings.columns.named())
     facts = {"File": path.name}
@@ -82,6 +82,48 @@ def read(path: Path, settings: Spreadsheet) -> Sheet:
     long = [] if excel else [number for number, row in body.items() if any(map(str.strip, row[width:]))]
     unused = [name for name in header if name and name not in places]
     return Sheet(frame, facts | more | {"Rows": str(len(body))}, refusals, long, unused)
+
+
+def everything(
+    path: Path, likely: Sequence[str], sheet: str | None = None
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read a whole table as text, its first row the header.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, TSV or Excel.
+    likely : sequence of str
+        Headers that it may have, by which the separator of a CSV is told.
+    sheet : str, optional
+        Of a workbook with several.
+
+    Returns
+    -------
+    frame : DataFrame of str
+        Every column with a header that stands there once; cells without spaces around, empty ones missing.
+    facts : dict of str
+        How it was read.
+
+    Raises
+    ------
+    TableError
+        Where it cannot be read.
+    """
+    settings = Clinical.model_validate({"visits": path, "sheet": sheet, "columns": {"participant_id": "-"}})
+    excel = path.suffix.lower() in EXCEL
+    rows, facts = _excel_rows(path, settings) if excel else _text_rows(path, settings, likely)
+    if not rows:
+        raise TableError(f"{path}: there is nothing in it.")
+    header = [plain(cell) for cell in rows[0]]
+    missing = {word.casefold() for word in MISSING_WORDS}
+    body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
+    columns = {
+        name: [_cell(row, place, missing) for row in body]
+        for place, name in enumerate(header)
+        if name and header.count(name) == 1
+    }
+    return pd.DataFrame(columns, dtype=str), facts
 
 
 def _cell(row: Sequence[str], place: int, missing: set[str]) -> str | None:
@@ -120,7 +162,7 @@ def _header_faults(header: Sequence[str], wanted: dict[str, str]) -> list[str]:
 
 
 def _text_rows(
-    path: Path, settings: Spreadsheet, wanted: Sequence[str]
+    path: Path, settings: Clinical, wanted: Sequence[str]
 ) -> tuple[list[list[str]], dict[str, str]]:
     if path.suffix.lower() not in TEXT:
         raise TableError(f"{path.name} is not {', '.join((*TEXT, *EXCEL))}. Save it as .xlsx or as CSV.")
@@ -177,7 +219,7 @@ def _records(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
-def _excel_rows(path: Path, settings: Spreadsheet) -> tuple[list[list[str]], dict[str, str]]:
+def _excel_rows(path: Path, settings: Clinical) -> tuple[list[list[str]], dict[str, str]]:
     content = io.BytesIO(_bytes(path))
     try:
         with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from thalutils import spreadsheet_values as cells
 from thalutils.entry import COLUMNS, STAGE
 from thalutils.schemas import SCHEMAS
 from thalutils.spreadsheet_file import Sheet, plain
-from thalutils.spreadsheet_settings import Spreadsheet
+from thalutils.spreadsheet_settings import Clinical
 from thalutils.spreadsheet_values import LIMITS, Read
 
 LONGEST_SHOWN = 40
@@ -23,10 +23,10 @@ class Reader:
     file : str
         The name by which messages call the spreadsheet.
     sheet : Sheet
-    settings : Spreadsheet
+    settings : Clinical
     """
 
-    def __init__(self, file: str, sheet: Sheet, settings: Spreadsheet) -> None:
+    def __init__(self, file: str, sheet: Sheet, settings: Clinical) -> None:
         self.file, self.settings = file, settings
         self.headers = {key: plain(name) for key, name in settings.columns.named()}
         self.text = sheet.frame.drop(index=sheet.long_rows)

@@ -51,8 +51,8 @@ def _as_volume(value: Any) -> Any:
 VolumeColumns = Annotated[Volume, BeforeValidator(_as_volume)]
 
 
-class Columns(_Strict):
-    """Where each thing stands: the keys are the contract's columns, and tables by method; the values, headers."""
+class ClinicalColumns(_Strict):
+    """Where each thing of a person and a visit stands: the keys are the contract's columns; the values, headers."""
 
     participant_id: str
     session_id: str | None = None
@@ -74,6 +74,23 @@ class Columns(_Strict):
     sdmt: str | None = None
     interval_years: str | None = None
     steroids_since_last: str | None = None
+
+    @model_validator(mode="after")
+    def _each_header_once(self) -> "ClinicalColumns":
+        counts = Counter(header for _, header in self.named())
+        twice = [header for header, count in counts.items() if count > 1]
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: each column can stand for one thing only")
+        return self
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Give each key with its dots, as ``volumes.FIRST.left``, and the header that it names."""
+        yield from _leaves(self.model_dump(exclude_none=True), "")
+
+
+class Columns(ClinicalColumns):
+    """The same, and where volumes and what else is measured stand, by method."""
+
     volumes: dict[str, VolumeColumns] = Field(min_length=1)
     intracranial: dict[str, str] = Field(default_factory=dict)
     overlap: dict[str, Overlap] = Field(default_factory=dict)
@@ -86,18 +103,6 @@ class Columns(_Strict):
         if odd:
             raise ValueError(f"{', '.join(map(repr, odd))}: a name is letters, digits, space and . _ + -")
         return value
-
-    @model_validator(mode="after")
-    def _each_header_once(self) -> "Columns":
-        counts = Counter(header for _, header in self.named())
-        twice = [header for header, count in counts.items() if count > 1]
-        if twice:
-            raise ValueError(f"{', '.join(twice)}: each column can stand for one thing only")
-        return self
-
-    def named(self) -> Iterator[tuple[str, str]]:
-        """Give each key with its dots, as ``volumes.FIRST.left``, and the header that it names."""
-        yield from _leaves(self.model_dump(exclude_none=True), "")
 
 
 def _leaves(content: dict[str, Any], place: str) -> Iterator[tuple[str, str]]:
@@ -150,16 +155,22 @@ class Values(_Strict):
         return value
 
 
-class Spreadsheet(_Strict):
-    """A spreadsheet with one row a visit, and how to read it."""
+class Clinical(_Strict):
+    """A table with one row a visit or a person, and how to read it."""
 
     visits: Path
     sheet: str | None = None
     header_row: int = Field(1, ge=1, le=1000)
-    columns: Columns
+    columns: ClinicalColumns
     units: Units = Units()
     decimal: Literal[".", ","] = "."
     separator: Literal[",", ";", "\t", "|"] | None = None
     dates: Literal["year-first", "day-first", "month-first"] = "year-first"
     missing: tuple[str, ...] = ()
     values: Values = Values()
+
+
+class Spreadsheet(Clinical):
+    """A spreadsheet with one row a visit, volumes among its columns, and how to read it."""
+
+    columns: Columns

@@ -85,9 +85,10 @@ def inputs(cohort: Cohort) -> dict[str, str]:
     scans = []
     if cohort.bids.is_dir():
         for path in sorted(cohort.bids.rglob("*")):
-            if path.is_file() and path.name.endswith((".nii", ".nii.gz", ".tsv")):
+            if path.is_file() and path.name.endswith((".nii", ".nii.gz", ".tsv", ".json")):
                 status = path.stat()
                 scans.append((str(path.relative_to(cohort.bids)), status.st_size, _when(path, status)))
+    scans += [(path.name, hash_file(path)) for path, _ in cohort.clinical_tables if path.is_file()]
     return {
         "settings": hash_json(settings),
         "scans": hash_json(scans),
@@ -97,8 +98,8 @@ def inputs(cohort: Cohort) -> dict[str, str]:
 
 
 def _when(path: Path, status: Any) -> Any:
-    # A table is small: its content says more than its time, which writing it anew would change.
-    return hash_file(path) if path.suffix == ".tsv" else status.st_mtime_ns
+    # A table or a sidecar is small: its content says more than its time, which writing it anew would change.
+    return hash_file(path) if path.suffix in (".tsv", ".json") else status.st_mtime_ns
 
 
 def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:

@@ -7,23 +7,36 @@ import nibabel as nib
 import numpy as np
 from nibabel.processing import resample_from_to
 
-from thalutils.bids import CONTRASTS
+from thalutils.bids import CONTRASTS, Session
 from thalutils.errors import ImageError
 from thalutils.files import hash_file, read_json
 from thalutils.imaging import accuracy, gibbs, hmri, proton_density, qmri, quality
+from thalutils.imaging.registration import R1_MAX_PER_S
 from thalutils.process import cached, code_hash
+from thalutils.scan_source import MAP_UNITS, suffix
 from thalutils.stage import Rows, Task, usable_scans
 
 STAGE = "2-5-1-quantitative-maps"
 UNITS = {"R1map": "1/s", "PDmap": "percent", "MTsat": "percent", "R2starmap": "1/s"}
-OWN = "study"
+OWN, DATASET = "study", "dataset"
 SIDECAR_KEYS = ("RepetitionTimeExcitation", "EchoTime", "FlipAngle")
+# What a spoiled gradient echo of a head can have; in milliseconds or radians the same falls outside.
+PLAUSIBLE = (
+    ("RepetitionTimeExcitation", 0.002, 1.0, "seconds"),
+    ("EchoTime", 0.0003, 0.2, "seconds"),
+    ("FlipAngle", 1.0, 90.0, "degrees"),
+)
+LARGEST_FRACTION = 10.0
+# The median of a head's R1 lies near 1 1/s, so that factors of 1000 tell units apart.
+MEDIAN_R1_PER_S = (0.1, 10.0)
+TO_R1_PER_S = {"1/s": 1.0, "1/ms": 1000.0, "s": 1.0, "ms": 1000.0}
 
 
 def make_maps(task: Task) -> Rows:
     """Reconstruct one visit's maps, keep them among the derivatives, and hold them against the truth.
 
-    Maps that the hMRI toolbox has made are read instead.
+    Maps that the hMRI toolbox has made, or a map of R1 or T1 among the scans, are read instead. A visit without any of
+    these has no maps.
 
     Raises
     ------
@@ -31,19 +44,34 @@ def make_maps(task: Task) -> Rows:
         Where an echo, a contrast, the transmit field or an entry of a sidecar is missing, or a map that was
         made already cannot be used.
     """
-    ready = hmri.find(task.cohort, task.session)
-    made = _read(task, ready) if ready else _make(task)
+    found = _found(task)
+    if found is None:
+        return {}
+    made, source = found
     names = {f"{name}.nii.gz": f"{name}.nii.gz" for name in UNITS if (made / f"{name}.nii.gz").exists()}
     for name in UNITS:
         task.derivative(f"{name}.nii.gz").unlink(missing_ok=True)
     task.keep(made, names | {"valid.nii.gz": "desc-valid_mask.nii.gz"})
     factors = read_json(made / "factors.json") or {}
     rows = [
-        task.row(map=name, source=hmri.SOURCE if ready else OWN, factor=factors.get(name, 1.0))
+        task.row(map=name, source=source, factor=factors.get(name, 1.0))
         for name in UNITS
         if f"{name}.nii.gz" in names
     ]
     return {"map_accuracy": _accuracy(task), "maps": rows}
+
+
+def _found(task: Task) -> tuple[Path, str] | None:
+    """Return the folder with a visit's maps and where they are from; ``None`` where nothing gives any."""
+    toolbox = hmri.find(task.cohort, task.session)
+    if toolbox:
+        return _read(task, toolbox), hmri.SOURCE
+    scans = usable_scans(task.cohort, task.session)
+    if quality.READY_MAP in scans:
+        return _take(task, scans[quality.READY_MAP]), DATASET
+    if not any(task.session.echoes(contrast) for contrast in CONTRASTS):
+        return None
+    return _make(task, scans), OWN
 
 
 def _read(task: Task, ready: dict[str, Path]) -> Path:
@@ -55,24 +83,91 @@ def _read(task: Task, ready: dict[str, Path]) -> Path:
     return cached(task.cohort.cache, "read-hMRI", key, lambda folder: hmri.read(ready, folder))
 
 
-def _make(task: Task) -> Path:
+def _make(task: Task, scans: dict[str, Path]) -> Path:
     """Return the folder with the maps that the study makes of a visit's scans."""
-    scans = usable_scans(task.cohort, task.session)
     echoes = _echoes(task, scans)
     b1 = scans.get("TB1map")
     if b1 is None:
         raise ImageError("no usable transmit-field map (TB1map): R1 would follow the field, not the tissue.")
     key = {
         "echoes": {
-            name: [(hash_file(path), _entries(path)) for path in paths] for name, paths in echoes.items()
+            name: [(hash_file(path), entries(task.session, path)) for path in paths]
+            for name, paths in echoes.items()
         },
         "b1": hash_file(b1),
         "options": task.options,
         "code": code_hash("thalutils.imaging.qmri", "thalutils.imaging.maps"),
     }
     return cached(
-        task.cohort.cache, "maps", key, lambda folder: _reconstruct(echoes, b1, task.options, folder)
+        task.cohort.cache,
+        "maps",
+        key,
+        lambda folder: _reconstruct(task.session, echoes, b1, task.options, folder),
     )
+
+
+def _take(task: Task, path: Path) -> Path:
+    """Return the folder with a finished map of R1 or T1 as the visit's R1 map, in 1/s."""
+    source = task.cohort.settings.scans.get(quality.READY_MAP)
+    unit = source.unit if source else None
+    key = {"map": hash_file(path), "unit": unit, "code": code_hash("thalutils.imaging.maps")}
+
+    def write(folder: Path) -> None:
+        image = quality.load(path, holes=True)
+        r1 = r1_per_s(image.get_fdata(dtype=np.float32), suffix(path), unit, path.name)
+        nib.save(nib.Nifti1Image(r1, image.affine), folder / "R1map.nii.gz")
+        nib.save(nib.Nifti1Image((r1 > 0).astype(np.uint8), image.affine), folder / "valid.nii.gz")
+
+    return cached(task.cohort.cache, "ready-maps", key, write)
+
+
+def r1_per_s(values: np.ndarray, kind: str, unit: str | None, name: str) -> np.ndarray:
+    """Return a map of R1 or T1 as R1 in 1/s, 0 where it is no tissue's.
+
+    Parameters
+    ----------
+    values : array
+        Of any shape; 0 or less where the map holds nothing.
+    kind : str
+        ``R1map`` or ``T1map``.
+    unit : str, optional
+        ``1/s`` or ``1/ms`` of R1, ``s`` or ``ms`` of T1; where not given, the one that suits the values.
+    name : str
+        For messages.
+
+    Returns
+    -------
+    array of float32
+        R1 in 1/s, of the same shape, within 0 to 2.
+
+    Raises
+    ------
+    ImageError
+        Where the values are no head's in this unit, or in any.
+
+    Examples
+    --------
+    >>> r1_per_s(np.array([0.0, 1250.0, 800.0]), "T1map", "ms", "a map").round(2).tolist()
+    [0.0, 0.800000011920929, 1.25]
+    """
+    positive = values > 0
+    if not positive.any():
+        raise ImageError(f"{name}: no value above 0.")
+    median = float(np.median(values[positive]))
+    low, high = MEDIAN_R1_PER_S
+    for one in (unit,) if unit else MAP_UNITS[kind]:
+        factor = TO_R1_PER_S[one]
+        middle = median * factor if kind == "R1map" else factor / median
+        if low <= middle <= high:
+            break
+    else:
+        raise ImageError(
+            f"{name}: half its values lie below {median:.3g}, which no head has in {unit or ' or '.join(MAP_UNITS[kind])}. "
+            "Set `scans: R1: unit:` in the YAML, or name another map."
+        )
+    with np.errstate(divide="ignore"):
+        found = values * factor if kind == "R1map" else factor / np.where(positive, values, np.inf)
+    return np.where(positive & (found <= R1_MAX_PER_S), found, 0).astype(np.float32)
 
 
 def _echoes(task: Task, scans: dict[str, Path]) -> dict[str, list[Path]]:
@@ -97,37 +192,56 @@ def _echoes(task: Task, scans: dict[str, Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _entries(path: Path) -> dict[str, float]:
-    sidecar = read_json(path.with_name(path.name.split(".")[0] + ".json")) or {}
-    lacking = [key for key in SIDECAR_KEYS if not isinstance(sidecar.get(key), int | float)]
+def entries(session: Session, path: Path) -> dict[str, float]:
+    """Return the entries of a scan's sidecars that the maps are computed from, in seconds and degrees.
+
+    Raises
+    ------
+    ImageError
+        Where one is missing, or cannot be in the unit that BIDS asks for.
+    """
+    said = session.sidecar(path)
+    said.setdefault("RepetitionTimeExcitation", said.get("RepetitionTime"))
+    lacking = [key for key in SIDECAR_KEYS if not isinstance(said.get(key), int | float)]
     if lacking:
         raise ImageError(
             f"{path.name}: its JSON sidecar lacks {', '.join(lacking)}. Add them (seconds, degrees)."
         )
-    return {key: float(sidecar[key]) for key in SIDECAR_KEYS}
+    found = {key: float(said[key]) for key in SIDECAR_KEYS}
+    for key, low, high, unit in PLAUSIBLE:
+        if not low <= found[key] <= high:
+            raise ImageError(
+                f"{path.name}: {key} is {found[key]:g} in its JSON sidecar, and BIDS has it in {unit}: from {low:g} to "
+                f"{high:g}. Correct the unit."
+            )
+    return found
 
 
-def _contrast(paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti1Image]:
+def _contrast(session: Session, paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti1Image]:
     images = [quality.load(path) for path in paths]
     for image, path in zip(images, paths, strict=True):
         if image.shape != images[0].shape or not np.allclose(image.affine, images[0].affine, atol=1e-3):
             raise ImageError(f"{path.name}: lies on another grid than {paths[0].name}.")
-    entries = [_entries(path) for path in paths]
+    said = [entries(session, path) for path in paths]
     signal = np.stack([image.get_fdata(dtype=np.float32) for image in images], axis=-1)
     contrast = qmri.Contrast(
         signal=gibbs.unring(signal) if unring else signal,
-        te_s=tuple(entry["EchoTime"] for entry in entries),
-        tr_s=entries[0]["RepetitionTimeExcitation"],
-        flip_deg=entries[0]["FlipAngle"],
+        te_s=tuple(entry["EchoTime"] for entry in said),
+        tr_s=said[0]["RepetitionTimeExcitation"],
+        flip_deg=said[0]["FlipAngle"],
     )
     return contrast, images[0]
 
 
-def _reconstruct(echoes: dict[str, list[Path]], b1: Path, options: dict[str, Any], folder: Path) -> None:
-    series = {name: _contrast(paths, options["unring"]) for name, paths in echoes.items()}
+def _reconstruct(
+    session: Session, echoes: dict[str, list[Path]], b1: Path, options: dict[str, Any], folder: Path
+) -> None:
+    series = {name: _contrast(session, paths, options["unring"]) for name, paths in echoes.items()}
     contrasts = {name: contrast for name, (contrast, _) in series.items()}
     grid = series["PDw"][1]
     field = resample_from_to(quality.load(b1), grid, order=1, mode="nearest").get_fdata(dtype=np.float32)
+    if np.percentile(field, 90) < LARGEST_FRACTION:  # 1 is nominal, not 100
+        field = 100 * field
     maps = qmri.quantitative_maps(
         contrasts["PDw"], contrasts["T1w"], contrasts.get("MTw"), field,
         form=options["form"], weighting=options["weighting"],

@@ -13,15 +13,18 @@ from thalutils.stage import Rows, Task, exclusion
 SMALLEST_MM, LARGEST_MM = 0.2, 6.0
 SMALLEST_EXTENT_MM, LARGEST_EXTENT_MM = 60.0, 500.0
 FORM_TOLERANCE_MM = 0.5
+READY_MAP = "R1"
 
 
-def load(path: str | Path) -> nib.Nifti1Image:
+def load(path: str | Path, *, holes: bool = False) -> nib.Nifti1Image:
     """Read a 3D scan whole and check that it is fit to be used.
 
     Parameters
     ----------
     path : path
         A NIfTI file.
+    holes : bool
+        Whether voxels may be NaN or infinite, as where a map could not be computed; they become 0.
 
     Returns
     -------
@@ -49,6 +52,8 @@ def load(path: str | Path) -> nib.Nifti1Image:
         raise ImageError(
             f"{path.name}: cannot be read to its end ({type(error).__name__}). Copy it again from its source."
         ) from None
+    if holes:
+        data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
     check_values(data, path.name)
     return nib.Nifti1Image(data, image.affine, image.header)
 
@@ -139,7 +144,7 @@ def inspect(task: Task) -> Rows:
     for name, path in found.items():
         shape, size, usable = None, None, True
         try:
-            image = load(path)
+            image = load(path, holes=name == READY_MAP)
             shape = "x".join(map(str, image.shape))
             size = "x".join(f"{float(edge):.3g}" for edge in image.header.get_zooms()[:3])
         except ImageError as error:

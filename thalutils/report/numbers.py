@@ -27,9 +27,14 @@ def rounded(value: Any, digits: int = 4) -> float | None:
     return None if pd.isna(value) else round(float(value), digits)
 
 
-def cohort(participants: pd.DataFrame, sessions: pd.DataFrame, exclusions: pd.DataFrame) -> dict[str, Any]:
-    """Count people, visits and what was left out."""
+def cohort(
+    participants: pd.DataFrame, sessions: pd.DataFrame, exclusions: pd.DataFrame, simulated: bool = False
+) -> dict[str, Any]:
+    """Count people, visits and what was left out; the people as real or as simulated."""
+    people = privacy.count(len(participants))
     return {
+        "cohort.n_real": None if simulated else people,
+        "cohort.n_simulated": people if simulated else None,
         "cohort.n_participants": len(participants),
         "cohort.n_sessions": len(sessions),
         "cohort.n_exclusions": len(exclusions),

@@ -13,7 +13,7 @@ from thalutils.cohort import Cohort
 from thalutils.errors import ImageError
 from thalutils.files import read_json
 from thalutils.imaging import brain_mask, masks
-from thalutils.segmenters.endings import ENSEMBLE_STAGE, STAGE
+from thalutils.segmenters.endings import ENSEMBLE_STAGE, STAGE, structures_ending
 from thalutils.segmenters.protocol import GRID_TOLERANCE_MM, LEFT, RIGHT
 from thalutils.segmenters.session import first_visit, made, methods
 from thalutils.stage import Rows, Task, exclusion, usable_scans
@@ -23,13 +23,18 @@ REFERENCES = ("manual", "truth")
 
 
 def measure_volumes(task: Task) -> Rows:
-    """Return the volume of every mask and reference of a visit, and the brain mask's as intracranial."""
+    """Return the volume of every mask and reference of a visit, and the brain mask's as intracranial.
+
+    The option ``structures``, from a name to its left and right label, adds volumes of other structures from the
+    label maps of tools that draw them all, as methods of their own: ``SAMSEG-T1-caudate``.
+    """
     presets = _presets(task)
     rows = []
     for method, path in made(task.cohort, task.session).items():
         image = nib.load(path)
         left, right = masks.sides_ml(np.asarray(image.dataobj), image.affine)
         rows.append(_volume(task, method, presets.get(method), None, left, right))
+        rows += _other_structures(task, method, presets.get(method))
     faults = []
     for name in REFERENCES:
         for rater in task.cohort.raters(name):
@@ -41,6 +46,22 @@ def measure_volumes(task: Task) -> Rows:
             if found:
                 rows.append(_volume(task, name, None, rater, *found))
     return {"volumes": rows, "intracranial": _intracranial(task), "exclusions": faults}
+
+
+def _other_structures(task: Task, method: str, preset: str | None) -> list[dict[str, Any]]:
+    """Return the volumes of other structures that a method drew, where its label map was kept."""
+    path = task.derivative(structures_ending(method))
+    wanted = task.options.get("structures", {})
+    if not wanted or not path.exists():
+        return []
+    image = nib.load(path)
+    labels = np.asarray(image.dataobj)
+    size = tuple(float(edge) for edge in image.header.get_zooms()[:3])
+    rows = []
+    for name, sides in wanted.items():
+        left, right = (masks.volume_ml(labels == side, size) for side in sides)
+        rows.append(_volume(task, f"{method}-{name}", preset, None, left, right))
+    return rows
 
 
 def _presets(task: Task) -> dict[str, str]:

@@ -22,7 +22,8 @@ FAMILIES = {
 def cross_sectional(frame: pd.DataFrame, family: str = "analysis", **settings: Any) -> pd.DataFrame:
     """Regress each outcome at the first visit on each method's volume (Tables S7 and S11).
 
-    Adjusted for age, sex and standardised intracranial volume; ordinary least squares. Healthy controls
+    Adjusted for age, sex, standardised intracranial volume and, where there are several, the site; ordinary
+    least squares. Healthy controls
     have no disease duration and drop out of its models.
 
     Parameters
@@ -35,7 +36,7 @@ def cross_sectional(frame: pd.DataFrame, family: str = "analysis", **settings: A
         DBSegment's change with EDSS is four times the raw one that its slope and error give, as place 9
         of 9 methods × 4 outcomes makes it.
     settings
-        ``hc3``, ``log`` and ``subsets`` of :func:`thalutils.stats.models.cross_sectional`.
+        ``hc3``, ``log``, ``subsets``, ``covariates`` and ``outcomes`` of :func:`thalutils.stats.models.cross_sectional`.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def longitudinal(
     steps : sequence of pair
         As in :func:`thalutils.stats.ordinal.categories`.
     settings
-        ``hc3``, ``subsets`` and ``winsor`` of :func:`thalutils.stats.models.longitudinal`.
+        ``hc3``, ``subsets``, ``winsor`` and ``covariates`` (not of the ordinal models) of :func:`thalutils.stats.models.longitudinal`.
 
     Returns
     -------

@@ -11,7 +11,8 @@ ICV_SOURCES = ("FreeSurfer", "SAMSEG", "DBSegment", "deepbet")
 TRIALS = {"t25fw_s": ["t25fw_1_s", "t25fw_2_s"], "nhpt_s": ["nhpt_1_s", "nhpt_2_s"]}
 OUTCOMES = ("edss", "t25fw_s", "nhpt_s", "sdmt", "disease_duration_years")
 CHANGING = ("edss", "t25fw_s", "nhpt_s", "sdmt")
-PERSON = ["participant_id", "group", "sex", "age_years", "icv_ml", "icv_z"]
+PERSON = ["participant_id", "group", "sex", "age_years", "icv_ml", "icv_z", "site"]
+UNKNOWN_SITE = "unknown"
 _ORDER = ["participant_id", "session_id"]
 
 
@@ -53,7 +54,7 @@ def measured(volumes: pd.DataFrame, exclude: tuple[str, ...] = ()) -> pd.DataFra
 
 def baseline(
     participants: pd.DataFrame, sessions: pd.DataFrame, volumes: pd.DataFrame, icv: pd.DataFrame,
-    exclude: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (), more: tuple[str, ...] = (),
 ) -> pd.DataFrame:  # fmt: skip
     """Set each method's volume beside the person and the outcomes at the first visit.
 
@@ -63,19 +64,29 @@ def baseline(
         The tables ``participants``, ``sessions``, ``volumes`` and ``intracranial``.
     exclude : tuple of str
         Methods to leave out.
+    more : tuple of str
+        Columns of `sessions` that are outcomes too.
 
     Returns
     -------
     DataFrame
         A row a person and method, methods in the order in which they come: :data:`PERSON`,
-        :data:`OUTCOMES` (seconds are means of both trials, untransformed), ``method``, ``volume_ml``.
+        :data:`OUTCOMES` (seconds are means of both trials, untransformed), `more`, ``method``, ``volume_ml``.
+
+    Raises
+    ------
+    TableError
+        Where one of `more` is no column of numbers of `sessions`.
         ``icv_z`` is standardised over the people in the frame, each counted once.
     """
     first = clinical(sessions).query("visit == 0")
+    odd = [name for name in more if name not in sessions or name in _ORDER]
+    if odd:
+        raise TableError(f"{', '.join(odd)} is no score; sessions has {', '.join(sessions.columns[2:])}.")
     people = _people(participants, first, icv)
     found = people.merge(measured(volumes, exclude), on=_ORDER, how="inner")
     found = _standardised(found)
-    return found[[*PERSON, *OUTCOMES, "method", "volume_ml"]].reset_index(drop=True)
+    return found[[*PERSON, *dict.fromkeys((*OUTCOMES, *more)), "method", "volume_ml"]].reset_index(drop=True)
 
 
 def change(
@@ -124,7 +135,8 @@ def change(
 
 
 def _people(participants: pd.DataFrame, first: pd.DataFrame, icv: pd.DataFrame) -> pd.DataFrame:
-    who = participants[["participant_id", "group", "sex"]]
+    who = participants.reindex(columns=["participant_id", "group", "sex", "site"])
+    who["site"] = who["site"].astype(object).fillna(UNKNOWN_SITE)
     return who.merge(first, on="participant_id").merge(intracranial(icv), on="participant_id", how="left")
 
 

@@ -1,7 +1,7 @@
 """Which linear models the study fits: outcomes, covariates, transforms, standard errors, people."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -64,7 +64,40 @@ LONGITUDINAL = Design(
     hc3=("delta_edss", "delta_nhpt_s"),
     log=(),
 )
+SITE = "site"
 DESIGNS = {design.name: design for design in (CROSS_SECTIONAL, LONGITUDINAL)}
+
+
+def with_outcomes(design: Design, more: Sequence[str]) -> Design:
+    """Return a design with more columns among its outcomes, named as the columns are."""
+    return replace(design, outcomes=dict(design.outcomes) | {name: NAMES.get(name, name) for name in more})
+
+
+def adjusted(design: Design, frame: pd.DataFrame, more: Sequence[str] = ()) -> Design:
+    """Return a design that adjusts for more: for `more`, and for the site where people come from several.
+
+    Parameters
+    ----------
+    design : Design
+    frame : DataFrame
+        As :mod:`thalutils.stats.frames` makes it.
+    more : sequence of str
+        Columns of the frame.
+
+    Raises
+    ------
+    TableError
+        Where a column is not there, or is what the models explain by or explain.
+    """
+    taken = {design.predictor, *design.outcomes, "participant_id", "method"}
+    odd = [name for name in more if name not in frame or name in taken]
+    if odd:
+        known = ", ".join(name for name in frame if name not in taken)
+        raise TableError(f"{', '.join(odd)} is no covariate of {design.name} models; there are {known}.")
+    wanted = [*design.covariates, *more]
+    if SITE in frame and len(set(frame[SITE])) > 1:
+        wanted.append(SITE)
+    return replace(design, covariates=tuple(dict.fromkeys(wanted)))
 
 
 @dataclass(frozen=True)
@@ -121,7 +154,8 @@ def eligible(rows: pd.DataFrame, column: str) -> tuple[pd.DataFrame, str]:
 
 def cross_sectional(
     frame: pd.DataFrame, hc3: Sequence[str] = CROSS_SECTIONAL.hc3, log: Sequence[str] = CROSS_SECTIONAL.log,
-    subsets: Mapping[str, Sequence[str] | None] = SUBSETS,
+    subsets: Mapping[str, Sequence[str] | None] = SUBSETS, covariates: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
 ) -> list[Model]:  # fmt: skip
     """Return the models of section 3.4: each outcome on each method's volume, for each subset of people.
 
@@ -133,17 +167,23 @@ def cross_sectional(
         Columns of outcomes with HC3 standard errors, and with logarithms.
     subsets : mapping
         From an analysis' name to the diagnoses in it, or None for everyone.
+    covariates : sequence of str
+        Columns of the frame to adjust for beside the paper's; the site is one of them where there are several.
+    outcomes : sequence of str
+        Columns of the frame that are outcomes beside the paper's.
 
     Raises
     ------
     TableError
         Where a column is no outcome, or a value has no logarithm.
     """
-    _known(CROSS_SECTIONAL, hc3, log)
+    design = with_outcomes(CROSS_SECTIONAL, outcomes)
+    _known(design, hc3, log)
+    design = adjusted(design, frame, covariates)
     return [
-        _model(CROSS_SECTIONAL, analysis, column, method, members(rows, groups), hc3, log)
+        _model(design, analysis, column, method, members(rows, groups), hc3, log)
         for analysis, groups in subsets.items()
-        for column in CROSS_SECTIONAL.outcomes
+        for column in design.outcomes
         for method, rows in each_method(frame)
     ]
 
@@ -151,6 +191,7 @@ def cross_sectional(
 def longitudinal(
     frame: pd.DataFrame, hc3: Sequence[str] = LONGITUDINAL.hc3,
     subsets: Mapping[str, Sequence[str] | None] = SUBSETS, winsor: Sequence[tuple[float, float]] = WINSOR,
+    covariates: Sequence[str] = (),
 ) -> list[Model]:  # fmt: skip
     """Return the models of section 3.6: each outcome's change on each method's change of volume.
 
@@ -158,7 +199,7 @@ def longitudinal(
     ----------
     frame : DataFrame
         As :func:`thalutils.stats.frames.change` makes it.
-    hc3, subsets
+    hc3, subsets, covariates
         As in :func:`cross_sectional`.
     winsor : sequence of pair
         Percentiles at which volume changes are winsorised, one analysis of everyone each: within each
@@ -170,10 +211,11 @@ def longitudinal(
         Where a column is no outcome.
     """
     _known(LONGITUDINAL, hc3, ())
+    design = adjusted(LONGITUDINAL, frame, covariates)
     plans = [(name, groups, None) for name, groups in subsets.items()]
     plans += [(f"winsor-{low:g}-{high:g}", None, (low, high)) for low, high in winsor]
     return [
-        _model(LONGITUDINAL, analysis, column, method, members(rows, groups), hc3, (), limits)
+        _model(design, analysis, column, method, members(rows, groups), hc3, (), limits)
         for analysis, groups, limits in plans
         for column in LONGITUDINAL.outcomes
         for method, rows in each_method(frame)

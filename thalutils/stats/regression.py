@@ -14,6 +14,7 @@ SE_TYPES = ("nonrobust", "HC3")
 TRANSFORMS = ("none", "log")
 # A slope, its error and its test need people beyond the parameters.
 FEWEST_RESIDUAL_DF = 10
+CATEGORIES = ("group", "site")
 ESTIMATES = ("beta", "se", "beta_low", "beta_high", "statistic", "p", "r2", "partial_r2", "beta_std")
 # No quantity here is known to a billionth of its unit: a smaller spread is rounding.
 SAME = 1e-9
@@ -92,7 +93,7 @@ def prepare(
 ) -> Prepared:
     """Select the people of one model, code its covariates and see whether it can be fitted.
 
-    ``sex`` becomes an indicator of men and ``group`` one of each diagnosis but the first by name.
+    ``sex`` becomes an indicator of men, and ``group`` and ``site`` one of each of theirs but the first by name.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def prepare(
     outcome, predictor : str
         Columns of numbers.
     covariates : sequence of str
-        Columns of numbers, ``sex`` or ``group``.
+        Columns of numbers, ``sex``, ``group`` or ``site``.
     transform : str
         ``none`` or ``log`` (natural), of the outcome.
 
@@ -216,7 +217,7 @@ def _transformed(rows: pd.DataFrame, outcome: str, transform: str) -> np.ndarray
 def _coded(values: pd.Series, name: str) -> pd.DataFrame:
     if name == "sex":
         return values.eq("M").astype(float).to_frame()
-    if name == "group":
+    if name in CATEGORIES:
         return pd.get_dummies(values.astype(str), drop_first=True, dtype=float)
     return values.astype(float).to_frame()
 

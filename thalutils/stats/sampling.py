@@ -66,7 +66,7 @@ def reference_sample(
     labels = pd.DataFrame({name: _category(first[name], bins[name], _WORDS.get(name, name)) for name in bins})
     eligible = first["group"].isin(drawn_from)
     inside = eligible & labels.notna().all(axis=1)
-    stratum = labels.agg(lambda row: ", ".join(row.fillna("?")), axis=1).where(inside, OUTSIDE)
+    stratum = labels.agg(lambda row: ", ".join(row.astype(object).fillna("?")), axis=1).where(inside, OUTSIDE)
     stratum = stratum.where(eligible, OTHER).mask(first["group"].isin(taken_whole) & ~eligible, WHOLE)
     first = first.assign(stratum=stratum, in_frame=inside.astype(int))
     first["drawn"] = first[_PERSON].isin(_draw(first[inside], n, seed)).astype(int)

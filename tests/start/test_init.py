@@ -1,0 +1,137 @@
+"""`thalutils init`: what it refuses, and questions about what it cannot find out."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from thalutils import cli
+from thalutils.errors import CohortError, TableError, UsageError
+from thalutils.start import clinical, scans
+from thalutils.start.clinical import _marks, _units
+from thalutils.start.finding import Finding
+
+
+def init(*arguments: object):
+    return CliRunner().invoke(cli.app, ["init", *map(str, arguments)])
+
+
+def test_nothing_is_overwritten_and_no_name_is_bent(make_dataset, checkout):
+    cohort = make_dataset("mine")
+    before = cohort.path.read_text()
+    for name, words in (("mine", "is there already"), ("My Study", "lower-case letters")):
+        done = init(name, "--bids", cohort.bids)
+        assert isinstance(done.exception, UsageError) and words in str(done.exception)
+    assert cohort.path.read_text() == before
+    assert sorted(path.name for path in (checkout / "cohorts").iterdir()) == ["mine.yml"]
+
+
+def test_a_folder_that_is_no_dataset_is_refused(checkout, tmp_path):
+    for folder, words in ((tmp_path / "absent", "no such folder"), (tmp_path, "Is it a BIDS dataset?")):
+        done = init("new", "--bids", folder)
+        assert isinstance(done.exception, CohortError) and words in str(done.exception)
+    assert not (checkout / "cohorts" / "new.yml").exists()
+
+
+def test_a_table_that_is_not_there_is_refused(make_dataset, tmp_path):
+    done = init("new", "--bids", make_dataset().bids, "--phenotype", tmp_path / "absent.csv")
+    assert isinstance(done.exception, TableError) and "no such file" in str(done.exception)
+
+
+def test_raw_scans_that_need_a_fit_are_asked_about(make_dataset, head_file):
+    cohort = make_dataset(scans=("anat/T1w", "anat/flip-1_VFA", "anat/inv-1_IRT1", "fmap/flip-1_TB1TFL"))
+    asked = " ".join(scans.look(cohort.bids).questions)
+    assert "4 visits have variable flip angles (VFA), which this study does not fit" in asked
+    assert "inversion times (IRT1)" in asked
+    assert "raw scans of the transmit field (TB1TFL) and no map" in asked
+    folder = cohort.bids / "derivatives" / "qmrlab" / "sub-01" / "ses-01" / "anat"
+    folder.mkdir(parents=True)
+    shutil.copyfile(head_file, folder / "sub-01_ses-01_T1map.nii.gz")  # of 1 to 1000, mostly above 100
+    found = scans.look(cohort.bids)
+    assert found.settings["R1"] == {"suffix": "T1map", "folder": "derivatives/qmrlab", "unit": "ms"}
+    assert not found.questions
+
+
+def test_sidecars_in_milliseconds_are_asked_about_once(make_dataset):
+    names = [f"anat/acq-{name}_echo-{echo}_MPM" for name in ("PDw", "T1w") for echo in (1, 2)]
+    cohort = make_dataset(scans=("anat/T1w", *names, "fmap/TB1map"))
+    said = {"RepetitionTimeExcitation": 25, "EchoTime": 2.3, "FlipAngle": 6}
+    (cohort.bids / "MPM.json").write_text(json.dumps(said))
+    asked = scans.look(cohort.bids).questions
+    assert len(asked) == 1
+    assert asked[0].startswith(
+        "of 8 multi-parameter contrasts: RepetitionTimeExcitation is 25 in its JSON sidecar"
+    )
+
+
+def test_a_dataset_without_any_t1w_says_that_no_stage_can_start(make_dataset):
+    asked = scans.look(make_dataset(scans=("anat/T2w",)).bids).questions
+    assert asked == ["no visit has a T1w, and nothing stands in for it: no stage can start."]
+
+
+def table(folder: Path, text: str, **dictionary: object) -> Path:
+    path = folder / "scores.tsv"
+    path.write_text(text)
+    if dictionary:
+        path.with_suffix(".json").write_text(json.dumps(dictionary))
+    return path
+
+
+def test_ids_and_visits_that_fit_no_folder_are_asked_about(make_dataset, tmp_path):
+    every = make_dataset().sessions()
+    path = table(tmp_path, "id\tvisit\tedss\n77\tbaseline\t2\n78\tfollowup\t3\n")
+    asked = " ".join(clinical.look(path, "scores.tsv", every).questions)
+    assert "no id of scores.tsv (77, 78) is a person of the dataset (sub-01, sub-02)" in asked
+    assert (
+        "visits of scores.tsv that no folder is called by: baseline, followup; folders are ses-01, ses-02"
+        in asked
+    )
+
+
+def test_a_column_that_is_nearly_known_or_known_twice_is_asked_about(make_dataset, tmp_path):
+    every = make_dataset().sessions()
+    path = table(tmp_path, "subject\tedss\tEDSS score\tsexx\ndiseaseduration\n")
+    path = table(tmp_path, "subject\tedss\tEDSS_score\tdiseaseduratio\n01\t2\t2\t5\n")
+    found = clinical.look(path, "scores.tsv", every)
+    assert found.settings["columns"] == {"participant_id": "subject", "edss": "edss"}
+    asked = " ".join(found.questions)
+    assert "edss may be edss, EDSS_score. The first is used." in asked
+
+
+def test_a_table_without_ids_or_without_anything_of_use_is_not_used(make_dataset, tmp_path):
+    every = make_dataset().sessions()
+    found = clinical.look(table(tmp_path, "name\tedss\nx\t2\n"), "a", every)
+    assert not found.settings and "no column holds the participants' ids" in found.questions[0]
+    found = clinical.look(table(tmp_path, "participant_id\tmood\nsub-01\tgood\n"), "a", every)
+    assert not found.settings and not found.questions and "none of its columns is used" in found.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "said", "units"),
+    [
+        ("Disease duration (months)", {}, {"disease_duration": "months"}),
+        ("disease_duration", {"Units": "months"}, {"disease_duration": "months"}),
+        ("disease_duration_years", {}, {}),
+    ],
+)
+def test_units_are_read_from_the_header_or_the_dictionary(header, said, units):
+    assert _units({"disease_duration_years": header}, {header: said}) == units
+
+
+@pytest.mark.parametrize(
+    ("dates", "order", "asked"),
+    [
+        (["2020-01-31"], {}, 0),
+        (["31.01.2020", "01.02.2020"], {"dates": "day-first"}, 0),
+        (["01/31/2020"], {"dates": "month-first"}, 0),
+        (["01/02/2020"], {"dates": "day-first"}, 1),
+    ],
+)
+def test_the_order_of_dates_is_found_or_asked_for(dates, order, asked):
+    import pandas as pd
+
+    found = Finding()
+    assert _marks(pd.DataFrame({"Date": dates}, dtype=str), {"visit_date": "Date"}, found) == order
+    assert len(found.questions) == asked
