@@ -23,7 +23,9 @@ def save_map(cohort, values, name="T1map", visit="ses-01"):
 def run(cohort):
     stage.run(cohort, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
     options = {"form": "tangent", "weighting": "wls", "unring": False}
-    found = stage.run(cohort, maps.STAGE, "all", maps.make_maps, makes=["map_accuracy"], options=options)
+    found = stage.run(
+        cohort, maps.STAGE, "all", maps.make_maps, makes=["map_accuracy", "maps"], options=options
+    )
     return found["exclusions"].query("stage == @maps.STAGE")
 
 
@@ -50,7 +52,7 @@ def test_a_ready_map_of_any_unit_becomes_r1(make_dataset, in_process, name, valu
     )  # eight times R1 is no tissue's, eight times T1 is fluid's
     assert r1[7].max() == pytest.approx(expected)
     assert np.array_equal(valid > 0, r1 > 0)
-    assert alignment.pieces(session) == ("R1",)
+    assert alignment.pieces(cohort)(session) == ("R1",)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_every_unit_gives_the_same_r1(value, kind, unit):
 def test_a_visit_with_nothing_to_map_is_no_exclusion(make_dataset, in_process):
     cohort = make_dataset(people=["sub-01"], visits=["ses-01"])
     assert run(cohort).empty
-    assert alignment.pieces(cohort.sessions()[0]) == ()
+    assert alignment.pieces(cohort)(cohort.sessions()[0]) == ()
 
 
 @pytest.mark.parametrize(

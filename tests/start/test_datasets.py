@@ -69,7 +69,9 @@ def questions(text: str) -> list[str]:
 def first_stages(cohort: Cohort):
     inspected = stage.run(cohort, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
     options = {"form": "tangent", "weighting": "wls", "unring": False}
-    mapped = stage.run(cohort, maps.STAGE, "all", maps.make_maps, makes=["map_accuracy"], options=options)
+    mapped = stage.run(
+        cohort, maps.STAGE, "all", maps.make_maps, makes=["map_accuracy", "maps"], options=options
+    )
     return inspected["scans"], mapped["exclusions"]
 
 
@@ -104,7 +106,7 @@ def test_a_multi_parameter_dataset_as_the_public_example_is_laid_out(checkout, i
     }  # fmt: skip
     assert scans["usable"].all() and excluded.empty
     (session,) = cohort.sessions()
-    assert alignment.pieces(session) == ("R1",)
+    assert alignment.pieces(cohort)(session) == ("R1",)
     r1 = nib.load(stage.derivative(cohort, session, "R1map.nii.gz")).get_fdata()
     # scans made at 100 % and a field said to be 110 %: R1 comes out higher by its square
     assert np.median(r1[ball() == 1]) == pytest.approx(R1_PER_S * 1.1**2, rel=0.02)
@@ -194,4 +196,4 @@ def test_a_dataset_with_runs_and_acquisitions_and_scores_by_visit(checkout, in_p
         for name in ("acq-mprage_run-2_T1w", "run-2_FLAIR")
     ]
     assert excluded.empty
-    assert [alignment.pieces(session) for session in cohort.sessions()] == [("FLAIR",)] * 2
+    assert [alignment.pieces(cohort)(session) for session in cohort.sessions()] == [("FLAIR",)] * 2
