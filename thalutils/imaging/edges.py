@@ -23,7 +23,7 @@ ALIGNED = 0.7
 SPECK_MM3 = 100.0
 SAMPLED_VOXELS = 60_000
 # From the brain outward, skull is the darkest place within SKULL_MM, and the scalp's rise comes soon after.
-SKULL_MM, SCALP_MM = (2.0, 18.0), 10.0
+SKULL_MM, SCALP_MM = (2.0, 18.0), 18.0
 LEAST_RISE = 0.2
 # Neck and face move by themselves: only what lies beside the upper part of the brain is skull that holds still.
 LOWER_SHARE = 0.35
@@ -218,7 +218,7 @@ def _gradient(scan: Scan, points_mm: np.ndarray) -> np.ndarray:
     return uphill / np.maximum(np.linalg.norm(uphill, axis=1), 1e-12)[:, None]
 
 
-def skull_edges(scan: Scan, *, rays: int = 30_000) -> Edges:
+def skull_edges(scan: Scan, *, rays: int = 60_000) -> tuple[Edges, float]:
     """Return points on the skull's outer edge: from the brain outward, the steep rise after the darkest place.
 
     Parameters
@@ -229,8 +229,9 @@ def skull_edges(scan: Scan, *, rays: int = 30_000) -> Edges:
 
     Returns
     -------
-    Edges
-        Few, or none, where the scan has no skull.
+    edges : Edges
+    share : float
+        Of the rays that met one: next to 0 where the scan has no skull.
     """
     outline = ndimage.gaussian_filter(scan.mask.astype(np.float32), MASK_SMOOTHING_MM / scan.voxel_mm)
     surface = _surface(outline, 0.5, scan.affine).thinned(rays)
@@ -249,7 +250,7 @@ def skull_edges(scan: Scan, *, rays: int = 30_000) -> Edges:
     climb = profiles[rows, beyond] - profiles[rows, darkest]
     found = climb > LEAST_RISE * np.median(scan.data[scan.mask])
     points = surface.points_mm + along[steepest][:, None] * surface.normals
-    return replace(surface, points_mm=points).some(found)
+    return replace(surface, points_mm=points).some(found), float(found.mean())
 
 
 def displacement(

@@ -18,8 +18,9 @@ from thalutils.imaging.registration import Image
 
 ROUNDS = 2
 BRAIN_POINTS = 30_000
-# With fewer points of skull than this the head's size is not fixed by it.
-LEAST_SKULL_POINTS = 1_000
+# Where fewer of the rays from the brain meet a skull, or fewer of its points are found in the other scan, the
+# head's size is not fixed by it.
+LEAST_SKULL = 0.3
 HUBER_MM, HUBER_ROUNDS = 0.2, 10
 FIELD_VOXEL_MM = 4.0
 # Two scans of one head and one scanner do not differ more than this in size.
@@ -79,24 +80,25 @@ def bring_halfway(
     native = tuple(prepared(image, mask) for image, mask in zip((first, second), masks, strict=True))
     transform = _rigid(*native)
     found = [edge.brain_edges(scan) for scan in native]
-    skulls = (Edges(*np.empty((2, 0, 3)), np.empty(0)),) * 2
-    if skull is not False:
-        skulls = tuple(edge.skull_edges(scan) for scan in native)
-    points = min(len(some) for some in skulls)
-    if skull and points < LEAST_SKULL_POINTS:
-        raise ImageError(f"{points} points of skull were found, too few to fix the head's size by.")
-    for _ in range(ROUNDS if points >= LEAST_SKULL_POINTS else 0):
-        to_half = _halves(transform)
-        motion, points = _motion(native, skulls, to_half, rising=True, rigid=False)
-        if points < LEAST_SKULL_POINTS:
+    skulls = [edge.skull_edges(scan) for scan in native] if skull is not False else []
+    seen = min((share for _, share in skulls), default=0.0)
+    if skull and seen < LEAST_SKULL:
+        raise ImageError(
+            f"only {100 * seen:.0f} % of the rays from the brain meet a skull: it cannot fix the head's size."
+        )
+    points = 0
+    for _ in range(ROUNDS if seen >= LEAST_SKULL else 0):
+        to_half = halves(transform)
+        both = tuple(edges for edges, _ in skulls)
+        motion, points = _motion(native, both, to_half, rising=True, rigid=False)
+        if points < LEAST_SKULL * min(len(edges) for edges in both):
             raise ImageError("the skulls of the two scans do not match. Are they of one head?")
         transform = np.linalg.inv(to_half[1]) @ motion @ to_half[0]
-    points = points if points >= LEAST_SKULL_POINTS else 0
     some = tuple(edges.thinned(BRAIN_POINTS) for edges, _ in found)
-    to_half = _halves(transform)
+    to_half = halves(transform)
     motion, _ = _motion(native, some, to_half, rising=False, rigid=True)
     transform = np.linalg.inv(to_half[1]) @ motion @ to_half[0]
-    to_half = _halves(transform)
+    to_half = halves(transform)
     return Halfway(
         tuple(scan.moved(half) for scan, half in zip(native, to_half, strict=True)),
         tuple(edges.moved(half) for (edges, _), half in zip(found, to_half, strict=True)),
@@ -152,7 +154,7 @@ def _rigid(first: Scan, second: Scan) -> np.ndarray:
     return linalg.expm((logs[0] + logs[1]) / 2)
 
 
-def _halves(transform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def halves(transform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the transforms from each scan's world to the space halfway."""
     half = linalg.expm(linalg.logm(transform).real / 2)
     return half, np.linalg.inv(half)

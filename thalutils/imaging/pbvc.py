@@ -8,7 +8,9 @@ profiles are read from the scans themselves, through their splines; nothing is r
 
 from dataclasses import dataclass
 
+import nibabel as nib
 import numpy as np
+from nibabel.affines import apply_affine
 
 from thalutils.errors import ImageError
 from thalutils.imaging import edges as edge
@@ -154,3 +156,23 @@ def _percent(edges: Edges, moved_mm: np.ndarray, volume_mm3: float) -> float:
         return np.nan
     mean = np.average(moved_mm[there], weights=area[there])
     return float(100 * mean * area.sum() / volume_mm3)
+
+
+def motion_map(change: BrainChange, first: nib.Nifti1Image) -> nib.Nifti1Image:
+    """Return the motion of the brain's edges on the first scan's grid, in mm, outward positive.
+
+    A voxel holds the mean of the points in it, by the edges of the first scan; 0 where there is no edge.
+    """
+    motion = change.forward
+    there = np.isfinite(motion.moved_mm)
+    # from halfway back to the first scan's world, whose grid the map has
+    half = halfway.halves(change.pair.transform)[0]
+    points = apply_affine(np.linalg.inv(first.affine) @ np.linalg.inv(half), motion.edges.points_mm[there])
+    index = np.rint(points).astype(int)
+    inside = ((index >= 0) & (index < first.shape)).all(axis=1)
+    flat = np.ravel_multi_index(tuple(index[inside].T), first.shape)
+    size = int(np.prod(first.shape))
+    counts = np.bincount(flat, minlength=size)
+    sums = np.bincount(flat, motion.moved_mm[there][inside], minlength=size)
+    mean = np.divide(sums, counts, out=np.zeros(size), where=counts > 0)
+    return nib.Nifti1Image(mean.reshape(first.shape).astype(np.float32), first.affine)
