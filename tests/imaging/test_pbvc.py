@@ -3,7 +3,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from analytic_heads import AIR, pose, scan, volume_mm3
+from analytic_heads import AIR, OUTER_SKULL, pose, scan, volume_mm3
 
 from thalutils.errors import ImageError
 from thalutils.imaging import edges, halfway, jacobian, pbvc
@@ -103,6 +103,15 @@ def test_an_edge_is_followed_below_the_voxel(shift_mm):
     some = Edges(points, np.tile([1.0, 0, 0], (2, 1)), np.ones(2))
     [moved] = edges.displacement(some, before, [after])
     np.testing.assert_allclose(moved, shift_mm, atol=0.02)
+
+
+def test_the_skull_is_found_between_bone_and_scalp():
+    image, mask = scan()
+    head = Scan(image.get_fdata(dtype=np.float32), np.asarray(mask.dataobj) > 0, image.affine)
+    found, share = edges.skull_edges(head)
+    where = np.linalg.norm(found.points_mm / OUTER_SKULL, axis=1)
+    assert share > 0.95
+    np.testing.assert_allclose(where, 1.0, atol=0.03)
 
 
 def test_an_edge_that_is_gone_is_not_found():

@@ -22,8 +22,10 @@ SURFACE_SMOOTHING_MM, NORMAL_SMOOTHING_MM, MASK_SMOOTHING_MM = 0.5, 1.0, 3.0
 ALIGNED = 0.7
 SPECK_MM3 = 100.0
 SAMPLED_VOXELS = 60_000
-# From the brain outward, skull is the darkest place within SKULL_MM, and the scalp's rise comes soon after.
-SKULL_MM, SCALP_MM = (2.0, 18.0), 18.0
+# From the brain outward, this far, a scan brightens nowhere as steeply as from bone to the scalp's fat.
+SKULL_MM = (2.0, 30.0)
+# In parts of the brain's brightness: how much it brightens, and how dark the bone is, this far from the edge.
+BESIDE_MM, BONE_BRIGHTEST = 2.0, 0.6
 LEAST_RISE = 0.2
 # Neck and face move by themselves: only what lies beside the upper part of the brain is skull that holds still.
 LOWER_SHARE = 0.35
@@ -219,7 +221,7 @@ def _gradient(scan: Scan, points_mm: np.ndarray) -> np.ndarray:
 
 
 def skull_edges(scan: Scan, *, rays: int = 60_000) -> tuple[Edges, float]:
-    """Return points on the skull's outer edge: from the brain outward, the steep rise after the darkest place.
+    """Return points on the skull's outer edge: from the brain outward, the steepest rise, out of the dark.
 
     Parameters
     ----------
@@ -237,18 +239,16 @@ def skull_edges(scan: Scan, *, rays: int = 60_000) -> tuple[Edges, float]:
     surface = _surface(outline, 0.5, scan.affine).thinned(rays)
     heights = surface.points_mm[:, 2]
     surface = surface.some(heights > heights.min() + LOWER_SHARE * np.ptp(heights))
-    along = np.arange(0.0, SKULL_MM[1] + SCALP_MM + STEP_MM, 2 * STEP_MM)
+    along = np.arange(0.0, SKULL_MM[1] + STEP_MM, 2 * STEP_MM)
     profiles = scan.sample(surface.points_mm[:, None] + along[:, None] * surface.normals[:, None])
     profiles = ndimage.gaussian_filter1d(profiles, 1.0, axis=1)
-    bone = (along >= SKULL_MM[0]) & (along <= SKULL_MM[1])
-    darkest = np.where(bone, profiles, np.inf).argmin(axis=1)
-    ahead = along - along[darkest][:, None]
-    rise = np.where((ahead >= 0) & (ahead <= SCALP_MM), np.gradient(profiles, along, axis=1), -np.inf)
+    rise = np.where(along >= SKULL_MM[0], np.gradient(profiles, along, axis=1), -np.inf)
     steepest = rise.argmax(axis=1)
-    rows = np.arange(len(surface))
-    beyond = np.minimum(steepest + 4, len(along) - 1)
-    climb = profiles[rows, beyond] - profiles[rows, darkest]
-    found = climb > LEAST_RISE * np.median(scan.data[scan.mask])
+    rows, beside = np.arange(len(surface)), round(BESIDE_MM / (2 * STEP_MM))
+    bone = profiles[rows, np.maximum(steepest - beside, 0)]
+    scalp = profiles[rows, np.minimum(steepest + beside, len(along) - 1)]
+    bright = np.median(scan.data[scan.mask])
+    found = (scalp - bone > LEAST_RISE * bright) & (bone < BONE_BRIGHTEST * bright)
     points = surface.points_mm + along[steepest][:, None] * surface.normals
     return replace(surface, points_mm=points).some(found), float(found.mean())
 
