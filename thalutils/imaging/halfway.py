@@ -95,9 +95,10 @@ def bring_halfway(
             raise ImageError("the skulls of the two scans do not match. Are they of one head?")
         transform = np.linalg.inv(to_half[1]) @ motion @ to_half[0]
     some = tuple(edges.thinned(BRAIN_POINTS) for edges, _ in found)
-    to_half = halves(transform)
-    motion, _ = _motion(native, some, to_half, rising=False, rigid=True)
-    transform = np.linalg.inv(to_half[1]) @ motion @ to_half[0]
+    for _ in range(ROUNDS):
+        to_half = halves(transform)
+        motion, _ = _motion(native, some, to_half, rising=False, rigid=True)
+        transform = np.linalg.inv(to_half[1]) @ motion @ to_half[0]
     to_half = halves(transform)
     return Halfway(
         tuple(scan.moved(half) for scan, half in zip(native, to_half, strict=True)),
