@@ -167,6 +167,24 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["participant_id", "engine"],
     ),
+    "brain_change_checks": schema(
+        _PERSON
+        | {
+            "session_i": text("The first visit"),
+            "session_j": text("The last visit"),
+            "engine": text("How it was measured"),
+            "pbvc_percent": number("Change of brain volume from first to last visit", "%"),
+            "forward_percent": number("The same, from edges or tissue of the first visit alone", "%"),
+            "backward_percent": number("The same, from edges or tissue of the last visit alone", "%"),
+            "calibration": number("Known over measured change of a scan that was made larger", "1", 0),
+            "found_share": fraction("Share of the brain's edges that were found in the other scan"),
+            "skull_points": number(
+                "Points that fixed the head's size; 0 is a rigid registration", "count", 0
+            ),
+            "truth_percent": number("True change of brain volume, where it is known", "%"),
+        },
+        ["participant_id", "engine"],
+    ),
     "exclusions": schema(
         {
             "participant_id": text("The person, or the row that names nobody"),

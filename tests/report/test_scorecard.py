@@ -186,3 +186,17 @@ def test_a_median_of_edss_is_judged_by_enough_people_only(n, verdict):
     }
     card = card_of({"population": pd.DataFrame([row])})
     assert card.loc[("populations", "edss_median", "ground_truth"), "verdict"] == verdict
+
+
+def test_brain_volume_change_is_that_of_the_engine_the_correlations_use():
+    ids = [f"sub-{number:02d}" for number in range(1, 13)]
+    values = np.linspace(-1.0, 0.1, 12)
+    change = pd.concat(
+        pd.DataFrame({"participant_id": ids, "engine": engine, "pbvc_percent": values - shift})
+        for engine, shift in (("edges", 0.0), ("Jacobians", 5.0))
+    )
+    columns = list(SCHEMAS["brain_change_correlation"].columns)
+    used = pd.DataFrame([{"engine": "edges", "method": "FIRST", "n": 12}]).reindex(columns=columns)
+    card = card_of({"brain_change": change, "brain_change_correlation": used})
+    row = card.sort_index().loc[("brain_volume_change", "pbvc_mean")].iloc[0]
+    assert row["recomputed"] == pytest.approx(values.mean())

@@ -5,9 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from thalutils.errors import UsageError
 from thalutils.stats.correlations import (
     brain_change_correlation,
     brain_change_pairwise,
+    of_engine,
     steiger_z,
     williams_t,
 )
@@ -113,3 +115,14 @@ def test_no_engine_gives_empty_tables():
     thalamus, whole = both(CHANGES[["A", "B", "brain"]])
     assert len(brain_change_correlation(thalamus, whole[:0])) == 0
     assert len(brain_change_pairwise(thalamus, whole[:0])) == 0
+
+
+def test_one_engine_is_chosen_and_named():
+    table = pd.DataFrame({"participant_id": ["a", "a", "b"], "engine": ["Jacobian integration", "edge-displacement (SIENA method)", "Jacobian integration"], "pbvc_percent": [-1.0, -2.0, -3.0]})  # fmt: skip
+    assert of_engine(table)["pbvc_percent"].tolist() == [-2.0]
+    assert of_engine(table, "Jacobian integration")["pbvc_percent"].tolist() == [-1.0, -3.0]
+    assert of_engine(pd.concat([table, table[:1].assign(engine="SIENA")]))["engine"].tolist() == ["SIENA"]
+    assert of_engine(table.assign(engine="a tool of one's own"))["pbvc_percent"].tolist() == [-1.0, -2.0, -3.0]  # fmt: skip
+    assert of_engine(table[:0]).empty
+    with pytest.raises(UsageError, match="brain_engine is 'SIENA'; this cohort has Jacobian integration, edge"):  # fmt: skip
+        of_engine(table, "SIENA")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -123,6 +124,22 @@ def pairs(table: pd.DataFrame) -> HTML:
     )  # fmt: skip
     saved = downloads.tidy(table, name="change-pairwise", what=f"all {len(table)} comparisons")
     return HTML(square.data + saved.data)
+
+
+def engine(table: pd.DataFrame, used: pd.DataFrame) -> HTML:
+    """Say which engine of brain volume change this page uses, and which others the cohort has.
+
+    Parameters
+    ----------
+    table, used
+        The table ``brain_change``, and the rows of it that the page uses.
+    """
+    if used.empty:
+        return note(NO_BRAIN)
+    name = used["engine"].iloc[0]
+    others = [escape(one) for one in table["engine"].unique() if one != name]
+    also = f" The cohort also has {', '.join(others)}, which nothing below uses." if others else ""
+    return note(f"Brain volume change is that of {escape(name)}.{also}")
 
 
 def brain(change: pd.DataFrame, brain_change: pd.DataFrame, correlation: pd.DataFrame) -> HTML:

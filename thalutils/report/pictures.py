@@ -206,6 +206,38 @@ def outline_sheet(
     return fig
 
 
+def motion_sheet(background: SpatialImage, motion: SpatialImage, *, limit_mm: float = 1.0) -> Figure:
+    """Show how far edges moved on a scan, three slices a plane.
+
+    Parameters
+    ----------
+    background
+        A three-dimensional scan.
+    motion
+        In mm on the scan's grid; 0 where there is no edge. Negative is blue, positive red.
+    limit_mm
+        Where the colours end.
+    """
+    scan, moved = _canonical(background), _canonical(motion)
+    values, shifts = _values(scan), _values(moved)
+    edges = nib.Nifti1Image((shifts != 0).astype(np.uint8), scan.affine)
+    box: Box = [(low - 4, high + 4) for low, high in _extent(scan, edges)]
+    low, high = _window(values)
+    fig = _figure(9.4)
+    grid = fig.subplots(3, 3, squeeze=False)
+    for axes, (axis, *_) in zip(grid, PLANES, strict=True):
+        for ax, index in zip(axes, slices(scan, mask=edges, axis=axis), strict=True):
+            _show(ax, scan, values, axis, index, (low, low + DIMMING * (high - low)), box)
+            cut = np.take(shifts, index, axis=axis).T
+            look = {"cmap": "coolwarm", "vmin": -limit_mm, "vmax": limit_mm, "interpolation": "nearest"}
+            shown = ax.imshow(np.ma.masked_equal(cut, 0), **_place(scan, axis), **look)
+    bar = fig.colorbar(shown, ax=grid, location="bottom", shrink=0.5, aspect=30, extend="both")
+    bar.set_label("Motion of the edge (mm, outward positive)", color="white")
+    bar.ax.tick_params(colors="white")
+    bar.ax.grid(visible=False)
+    return fig
+
+
 def _figure(height: float, width: float = 9.0) -> Figure:
     fig = Figure(figsize=(width, height), facecolor="black", layout="constrained")
     fig.set_label(SCAN)

@@ -340,6 +340,10 @@ def _brain_change(row: pd.Series, tables: Tables) -> Estimate:
         return Estimate(**directions.brain_change_pairs(tables))
     if quantity in ("pbvc_mean", "pbvc_sd"):
         table = tables.get("brain_change")
+        # of the engine that page 3.5 chose: one person counts once
+        chosen = tables.get("brain_change_correlation")
+        if table is not None and chosen is not None and len(chosen):
+            table = table[table["engine"] == chosen["engine"].iloc[0]]
         values = table["pbvc_percent"].dropna() if table is not None else pd.Series(dtype=float)
         if len(values) < 2:
             return NOTHING

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from thalutils import tables
+from thalutils.errors import UsageError
 from thalutils.schemas import SCHEMAS
 from thalutils.stats.change import percent_by_method
 from thalutils.stats.description import people
@@ -19,6 +20,40 @@ FEWEST = 4
 # What is this close to 1 differs from it by rounding alone.
 PERFECT = 1 - 1e-12
 BRAIN = "brain"
+
+
+# What the paper used first; then what follows its published method, then what is independent of it.
+ENGINES = (
+    "SIENA",
+    "edge-displacement (SIENA method)",
+    "edge-displacement (SIENA method), rigid",
+    "Jacobian integration",
+    "Jacobian integration, rigid",
+)
+AUTO = "auto"
+
+
+def of_engine(brain_change: pd.DataFrame, wanted: str = AUTO) -> pd.DataFrame:
+    """Return the rows of one engine: thalamic change is held against one measure of the brain's.
+
+    Parameters
+    ----------
+    brain_change : DataFrame
+        The table ``brain_change``.
+    wanted : str
+        An engine's name; ``auto`` is the first of :data:`ENGINES` that is there, else the table's first.
+
+    Raises
+    ------
+    UsageError
+        Where the wanted engine is not in the table.
+    """
+    there = list(brain_change["engine"].unique())
+    if wanted == AUTO:
+        wanted = next((engine for engine in ENGINES if engine in there), there[0] if there else AUTO)
+    elif wanted not in there:
+        raise UsageError(f"brain_engine is {wanted!r}; this cohort has {', '.join(there) or 'none'}.")
+    return brain_change[brain_change["engine"] == wanted]
 
 
 def brain_change_correlation(change: pd.DataFrame, brain_change: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,173 @@
+"""Brain volume change of every person with two visits, by every engine that this machine has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+
+from thalutils.bids import Session
+from thalutils.cohort import Cohort
+from thalutils.errors import ImageError, ThalutilsError
+from thalutils.files import hash_file, read_json, write_json
+from thalutils.imaging import brain_mask, halfway, jacobian, pbvc, quality, registration
+from thalutils.imaging.halfway import Halfway
+from thalutils.process import cached, code_hash
+from thalutils.stage import Rows, Task, derivative, exclusion, need, usable_scans
+
+STAGE = "2-6-4-brain-change"
+MOTION_ENDING = "desc-edgemotion_map.nii.gz"
+MOTION_FILE, FOUND_FILE = "edge-motion.nii.gz", "found.json"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The first and the last visit of a person, as the engines take them.
+
+    Attributes
+    ----------
+    scans, masks : tuple of Path
+        The T1w of each, and its brain mask.
+    """
+
+    scans: tuple[Path, Path]
+    masks: tuple[Path, Path]
+
+    @cached_property
+    def registered(self) -> Halfway:
+        """The pair halfway, registered when an engine first asks for it."""
+        images = [quality.load(path) for path in self.scans]
+        return halfway.bring_halfway(*images, tuple(nib.load(path) for path in self.masks))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to measure brain volume change.
+
+    Attributes
+    ----------
+    name : str
+    measure : callable
+        Takes a :class:`Pair` and an empty folder, returns ``engine``, ``pbvc_percent`` and what else of
+        ``brain_change_checks`` it knows.
+    version : callable
+        What its result depends on besides the pair; ``None`` where it cannot run on this machine.
+    """
+
+    name: str
+    measure: Callable[[Pair, Path], dict[str, Any]]
+    version: Callable[[], Any]
+
+
+def _by_edges(pair: Pair, folder: Path) -> dict[str, Any]:
+    found = pbvc.of_pair(pair.registered)
+    nib.save(pbvc.motion_map(found, registration.load(pair.scans[0])), folder / MOTION_FILE)
+    return {
+        "engine": found.engine,
+        "pbvc_percent": found.percent,
+        "forward_percent": found.forward.percent,
+        "backward_percent": pbvc.of_first(found.backward.percent),
+        "calibration": (found.forward.calibration + found.backward.calibration) / 2,
+        "found_share": min(found.forward.found, found.backward.found),
+        "skull_points": found.pair.skull_points,
+    }
+
+
+def _by_jacobian(pair: Pair, folder: Path) -> dict[str, Any]:
+    found = jacobian.brain_change(pair.registered)
+    return {
+        "engine": found.engine,
+        "pbvc_percent": found.percent,
+        "forward_percent": found.forward_percent,
+        "backward_percent": found.backward_percent,
+        "skull_points": pair.registered.skull_points,
+    }
+
+
+ENGINES = (
+    Engine(pbvc.ENGINE, _by_edges, lambda: code_hash("thalutils.imaging.pbvc")),
+    Engine(jacobian.ENGINE, _by_jacobian, lambda: code_hash("thalutils.imaging.jacobian")),
+)
+
+
+def pieces(cohort: Cohort) -> Callable[[Session], list[None]]:
+    """Return how often the stage works on a visit: once on a person's last one, where there is one before."""
+
+    def chosen(session: Session) -> list[None]:
+        visits = cohort.sessions(session.participant_id)
+        return [None] if len(visits) > 1 and session == visits[-1] else []
+
+    return chosen
+
+
+def measure(task: Task) -> Rows:
+    """Measure the change of brain volume from a person's first visit to this one by every engine.
+
+    Raises
+    ------
+    ImageError
+        Where a visit lacks its T1w or its brain mask.
+    """
+    first = task.cohort.sessions(task.session.participant_id)[0]
+    target = derivative(task.cohort, task.session, MOTION_ENDING)
+    target.unlink(missing_ok=True)
+    visits = (first, task.session)
+    pair = Pair(
+        tuple(_t1w(task.cohort, visit) for visit in visits),
+        tuple(need(derivative(task.cohort, visit, brain_mask.ENDING), f"brain mask of {visit.session_id}") for visit in visits),
+    )  # fmt: skip
+    rows: Rows = {"brain_change": [], "brain_change_checks": [], "exclusions": []}
+    truth = true_percent(task.cohort, *visits)
+    for engine in ENGINES:
+        version = engine.version()
+        if version is None:
+            continue
+        try:
+            found, folder = _kept(task.cohort, engine, version, pair)
+        except ThalutilsError as error:
+            rows["exclusions"].append(exclusion(task, STAGE, str(error), engine.name))
+            continue
+        if (folder / MOTION_FILE).exists():
+            task.keep(folder, {MOTION_FILE: MOTION_ENDING})
+        person = {"participant_id": task.session.participant_id}
+        change = {"engine": found["engine"], "pbvc_percent": found["pbvc_percent"]}
+        rows["brain_change"].append(person | change)
+        visited = {"session_i": first.session_id, "session_j": task.session.session_id}
+        rows["brain_change_checks"].append(person | visited | found | {"truth_percent": truth})
+    return rows
+
+
+def _t1w(cohort: Cohort, visit: Session) -> Path:
+    found = usable_scans(cohort, visit).get("T1w")
+    if found is None:
+        raise ImageError(f"no usable T1w of {visit.session_id}: brain volume change needs two.")
+    return found
+
+
+def _kept(cohort: Cohort, engine: Engine, version: Any, pair: Pair) -> tuple[dict[str, Any], Path]:
+    key = {
+        "engine": [engine.name, version],
+        "scans": [hash_file(path) for path in pair.scans],
+        "masks": [hash_file(path) for path in pair.masks],
+    }
+
+    def make(folder: Path) -> None:
+        write_json(folder / FOUND_FILE, engine.measure(pair, folder))
+
+    made = cached(cohort.cache, "brain-change", key, make)
+    return read_json(made / FOUND_FILE), made
+
+
+def true_percent(cohort: Cohort, first: Session, last: Session) -> float | None:
+    """Return the true change of brain volume in percent of the first visit's, where it is known."""
+    folder = cohort.settings.references.get("truth")
+    if folder is None:
+        return None
+    volumes = []
+    for visit in (first, last):
+        place = cohort.bids / folder / visit.participant_id / visit.session_id / "anat"
+        known = read_json(place / f"{visit.key}_volumes.json") or {}
+        volumes.append(known.get("brain_ml"))
+    return None if None in volumes else 100 * (volumes[1] / volumes[0] - 1)
