@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from thalutils.errors import ImageError, ToolError
+from thalutils.errors import ToolError
 from thalutils.files import write_json
 from thalutils.imaging import brain_change
 from thalutils.imaging.brain_change import Engine
@@ -83,5 +83,15 @@ def test_a_result_is_kept_until_a_scan_or_mask_changes(cohort, monkeypatch):
 
 def test_a_visit_without_its_mask_is_said_to_lack_it(cohort):
     derivative(cohort, cohort.sessions("sub-01")[0], "desc-brain_mask.nii.gz").unlink()
-    with pytest.raises(ImageError, match="no brain mask of ses-01"):
-        brain_change.measure(last_visit(cohort))
+    [left_out] = brain_change.measure(last_visit(cohort))["exclusions"]
+    assert left_out["reason"].startswith("no brain mask of ses-01")
+
+
+def test_a_report_of_siena_fills_its_engine_whatever_becomes_of_the_others(cohort, monkeypatch):
+    folder = cohort.root / "siena" / "sub-01"
+    folder.mkdir(parents=True)
+    (folder / "report.siena").write_text("finalPBVC -0.75 %\n")
+    cohort.settings.finished["SIENA"] = str(folder.parent)
+    derivative(cohort, cohort.sessions("sub-01")[0], "desc-brain_mask.nii.gz").unlink()
+    rows = brain_change.measure(last_visit(cohort))
+    assert rows["brain_change"] == [{"participant_id": "sub-01", "engine": "SIENA", "pbvc_percent": -0.75}]

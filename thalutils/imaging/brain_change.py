@@ -12,7 +12,7 @@ from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ImageError, ThalutilsError
 from thalutils.files import hash_file, read_json, write_json
-from thalutils.imaging import brain_mask, halfway, jacobian, pbvc, quality, registration
+from thalutils.imaging import brain_mask, halfway, jacobian, pbvc, quality, registration, siena
 from thalutils.imaging.halfway import Halfway
 from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, derivative, exclusion, need, usable_scans
@@ -105,20 +105,18 @@ def pieces(cohort: Cohort) -> Callable[[Session], list[None]]:
 def measure(task: Task) -> Rows:
     """Measure the change of brain volume from a person's first visit to this one by every engine.
 
-    Raises
-    ------
-    ImageError
-        Where a visit lacks its T1w or its brain mask.
+    FSL's SIENA is one of them where it is installed, or where its report of the person is there to read.
     """
     first = task.cohort.sessions(task.session.participant_id)[0]
     target = derivative(task.cohort, task.session, MOTION_ENDING)
     target.unlink(missing_ok=True)
     visits = (first, task.session)
-    pair = Pair(
-        tuple(_t1w(task.cohort, visit) for visit in visits),
-        tuple(need(derivative(task.cohort, visit, brain_mask.ENDING), f"brain mask of {visit.session_id}") for visit in visits),
-    )  # fmt: skip
     rows: Rows = {"brain_change": [], "brain_change_checks": [], "exclusions": []}
+    _add_siena(task, rows)
+    pair = _pair(task.cohort, visits)
+    if isinstance(pair, str):
+        rows["exclusions"].append(exclusion(task, STAGE, pair))
+        return rows
     truth = true_percent(task.cohort, *visits)
     for engine in ENGINES:
         version = engine.version()
@@ -137,6 +135,27 @@ def measure(task: Task) -> Rows:
         visited = {"session_i": first.session_id, "session_j": task.session.session_id}
         rows["brain_change_checks"].append(person | visited | found | {"truth_percent": truth})
     return rows
+
+
+def _add_siena(task: Task, rows: Rows) -> None:
+    person = task.session.participant_id
+    try:
+        if siena.available(task.cohort, person):
+            rows["brain_change"].append(siena.measure(task.cohort, person))
+    except ThalutilsError as error:
+        rows["exclusions"].append(exclusion(task, STAGE, str(error), siena.ENGINE))
+
+
+def _pair(cohort: Cohort, visits: tuple[Session, Session]) -> Pair | str:
+    """Return two visits as the engines take them, or a sentence where one lacks its T1w or its brain mask."""
+    try:
+        masks = [
+            need(derivative(cohort, one, brain_mask.ENDING), f"brain mask of {one.session_id}")
+            for one in visits
+        ]
+        return Pair(tuple(_t1w(cohort, one) for one in visits), tuple(masks))
+    except ImageError as error:
+        return str(error)
 
 
 def _t1w(cohort: Cohort, visit: Session) -> Path:
