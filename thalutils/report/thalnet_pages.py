@@ -16,6 +16,8 @@ PARTS = {
     "draw": "draws them on one scan",
     "joint": "draws them on T1w, FLAIR and R1 at once",
 }
+# As they were fitted, one after the other; sketch is what draw began as.
+FITS = ("locate", "sketch", "draw", "joint")
 # What a further map is added to.
 BASE = "T1-FLAIR"
 
@@ -43,10 +45,8 @@ def facts() -> HTML:
 
 def curves() -> HTML:
     """Draw how loss and Dice went while the networks were fitted."""
-    fig = thalnet_plots.curves(
-        {part: evaluation.read(f"thalnet_{part}_log.tsv") for part in weight_files.PARTS}
-    )
-    caption = f"Loss on training images, each seen once, and Dice of the thalami on fixed images of person {label_maps.WATCHED[0]}, who takes no part in the fit."
+    fig = thalnet_plots.curves({part: evaluation.read(f"thalnet_{part}_log.tsv") for part in FITS})
+    caption = f"Loss on training images, each seen once, and Dice of the thalami on fixed images of person {label_maps.WATCHED[0]}, who takes no part in the fit. The loss of draw and joint is cross entropy alone; the images of each differ, so that panels are not to be compared."
     return figures.figure(
         fig,
         caption=caption,

@@ -18,7 +18,7 @@ MAP_MARKERS = "osD"
 
 def curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw the loss over the steps of each network, and the Dice on the watched person."""
-    fig, grid = panel_grid(1, 2, 3.6)
+    fig, grid = panel_grid(-(-len(logs) // 2), 2, 3.4 * -(-len(logs) // 2))
     for ax, (part, log) in zip(shown_panels(grid, len(logs)), logs.items(), strict=True):
         ax.plot(log["step"], log["loss"], color="0.3", label="loss on new images")
         known = log.dropna(subset=["watched_dice"])
