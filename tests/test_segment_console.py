@@ -106,3 +106,16 @@ def test_a_folder_that_cannot_be_is_told_without_a_traceback(scan, tmp_path):
     )
     assert result.exit_code == 1 and "is a file, not a folder" in result.output
     assert not isinstance(result.exception, OSError)
+
+
+def test_further_contrasts_go_with_one_scan_and_give_one_mask(scan, tmp_path):
+    values = nib.load(scan)
+    dark = np.where(np.asarray(values.dataobj) > 0, 1200 - values.get_fdata(), 0).astype(np.int16)
+    flair = tmp_path / "flair.nii.gz"
+    nib.save(nib.Nifti1Image(dark, values.affine, values.header), flair)
+    mask = tmp_path / "mask.nii.gz"
+    result = CliRunner().invoke(cli.app, ["segment", str(scan), "--flair", str(flair), "--output", str(mask)])
+    assert result.exit_code == 0, result.output
+    assert str(flair) in result.output and set(np.unique(nib.load(mask).dataobj)) == {0, 10, 49}
+    with pytest.raises(UsageError, match="go with one scan"):
+        segment_console.segment([scan, flair], None, tmp_path, None, None, {"R1": flair})

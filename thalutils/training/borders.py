@@ -7,15 +7,17 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from thalutils.cohort import Phantom
 from thalutils.process import cached, code_hash
 from thalutils.segmenters.thalnet import network, segmenting, weight_files
+from thalutils.segmenters.thalnet.network import Networks
 from thalutils.simulate.people import generator
 from thalutils.training import evaluation
-from thalutils.training.evaluation import PHANTOM, VOXEL_MM
+from thalutils.training.evaluation import PHANTOM, VOXEL_MM, Scanned
 
 DATA = "thalnet_borders.tsv"
 # Over the literature's difference between thalamus and white matter, in R1 and MT saturation.
@@ -26,16 +28,15 @@ SEED = 17
 
 @dataclass(frozen=True)
 class Border:
-    """One head to scan with one contrast at the border."""
+    """One head to scan with every contrast at the border."""
 
     cache: Path
     number: int
-    border_contrast: float
     anatomy: str = PHANTOM
 
 
 def evaluate(case: Border) -> pd.DataFrame:
-    """Scan one head; segment it with and without a further map, by vote and by the joint network.
+    """Scan one head at every contrast; segment it with and without a further map, by vote and by the joint network.
 
     Returns
     -------
@@ -45,42 +46,46 @@ def evaluate(case: Border) -> pd.DataFrame:
     """
     networks = network.load()
     head = evaluation.heads_of(evaluation.Case(case.cache, PHANTOM, case.number, 1), SEED)[0]
-    settings = Phantom(structural_mm=VOXEL_MM, border_contrast=case.border_contrast)
-    # the same positions, fields and noise at every contrast
-    scanned = evaluation.scan(head, ("T1w", "FLAIR", *MAPS), settings, generator(SEED, case.number, 150))
+    rows = []
+    for border_contrast in BORDERS:
+        settings = Phantom(structural_mm=VOXEL_MM, border_contrast=border_contrast)
+        # the same positions, fields and noise at every contrast
+        rng = generator(SEED, case.number, 150)
+        scanned = evaluation.scan(head, ("T1w", "FLAIR", *MAPS), settings, rng)
+        row = {"number": case.number, "border_contrast": border_contrast, "weights": networks.version}
+        row |= {"truth_ml": sum(head.thalamus_ml())}
+        for (way, contrasts), found in _drawn(scanned, networks).items():
+            rows.append(row | {"way": way, "contrasts": contrasts} | evaluation.judge(found, scanned))
+    return pd.DataFrame(rows)
+
+
+def _drawn(scanned: Scanned, networks: Networks) -> dict[tuple[str, str], Any]:
+    """Return the masks of each scan alone, and of each set of scans by vote and by the joint network."""
     images = {"T1" if kind == "T1w" else kind: image for kind, image in scanned.images.items()}
     single = {name: evaluation.attempt(segmenting.segment, image, networks) for name, image in images.items()}
-    drawn = {("one", name): found for name, found in single.items()}
-    sets = [("T1", "FLAIR"), *(("T1", name, "FLAIR") for name in MAPS)]
-    for names in sets:
+    drawn: dict[tuple[str, str], Any] = {("one", name): found for name, found in single.items()}
+    for names in [("T1", "FLAIR"), *(("T1", name, "FLAIR") for name in MAPS)]:
         drawn["vote", "-".join(names)] = evaluation.vote(*(single[name] for name in names))
         # the third of the joint network's places takes any map in which myelin is bright
         placed = {"R1" if name in MAPS else name: images[name] for name in names}
         drawn["joint", "-".join(names)] = evaluation.attempt(segmenting.segment_together, placed, networks)
-    row = {"number": case.number, "border_contrast": case.border_contrast, "weights": networks.version}
-    row |= {"truth_ml": sum(head.thalamus_ml())}
-    return pd.DataFrame(
-        row | {"way": way, "contrasts": contrasts} | evaluation.judge(found, scanned)
-        for (way, contrasts), found in drawn.items()
-    )
+    return drawn
 
 
 def run(folder: Path, heads: int = 12) -> Path:
-    """Evaluate `heads` heads at every contrast; write the table.
+    """Evaluate `heads` heads; write the table.
 
     Raises
     ------
     ToolError
         Where a head could not be evaluated, with the reason.
     """
-    wanted = [
-        Border(folder / "cache", number, contrast) for number in range(1, heads + 1) for contrast in BORDERS
-    ]
+    wanted = [Border(folder / "cache", number) for number in range(1, heads + 1)]
     return evaluation.collect(_kept, wanted, folder / DATA)
 
 
 def _kept(case: Border) -> Path:
-    key = {"number": case.number, "border_contrast": case.border_contrast, "weights": weight_files.version()}
+    key = {"number": case.number, "weights": weight_files.version()}
     key |= {"code": code_hash("thalutils.training.borders")}
 
     def make(to: Path) -> None:

@@ -135,3 +135,23 @@ def test_where_there_are_no_thalami_there_is_no_mask(head, networks, kind):
 def test_the_same_scan_gives_the_same_mask(head, upright, networks):
     again = segmenting.segment(head, networks)
     assert np.array_equal(again.labels, upright.labels) and again.certainty == upright.certainty
+
+
+def test_scans_together_give_one_mask_on_the_grid_of_the_first(head, upright, networks):
+    """A FLAIR-like image (dark where T1w is bright), coarser and on a grid of its own, lies in the same space."""
+    values = head.get_fdata(dtype=np.float32)
+    dark = np.where(values > 0, 1.2 * values.max() - values, 0)
+    coarse = nib.Nifti1Image(dark[::2, ::2, ::2].copy(), head.affine @ np.diag([2, 2, 2, 1]))
+    both = segmenting.segment_together({"T1": head, "FLAIR": coarse}, networks)
+    assert both.labels.shape == head.shape
+    assert dice(both, upright) > 0.9
+    alone = segmenting.segment_together({"T1": head}, networks)
+    assert dice(alone, upright) > 0.9
+    assert (alone.labels != both.labels).any(), "the second scan is looked at"
+
+
+def test_contrasts_that_the_joint_network_does_not_know_are_refused(head, networks):
+    with pytest.raises(ToolError, match="takes T1, FLAIR, R1; given: T1, T2"):
+        segmenting.segment_together({"T1": head, "T2": head}, networks)
+    with pytest.raises(ToolError, match="given: none"):
+        segmenting.segment_together({}, networks)
