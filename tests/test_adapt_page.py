@@ -75,6 +75,9 @@ def study(make_dataset, in_process):
              "intracranial": pd.DataFrame([{"participant_id": visit.participant_id, "icv_ml": 1500 + rng.normal(0, 90),
                                             "source": "SAMSEG"}])},
         )  # fmt: skip
+        tables.write_shards(
+            cohort.results, session.ENSEMBLE_STAGE, visit.participant_id, {"masks": tables.empty("masks")}
+        )
         attacks = round(40 - 2 * caudates[visit.participant_id] + rng.normal(0, 0.5))
         score = f"session_id\tage_years\tattacks\nses-01\t{rng.uniform(20, 60):.1f}\t{attacks}\n"
         (cohort.bids / visit.participant_id / f"{visit.participant_id}_sessions.tsv").write_text(score)

@@ -14,10 +14,11 @@ from thalutils.files import write_json
 from thalutils.imaging import brain_mask
 from thalutils.report import privacy
 from thalutils.segmenters import registry, session
+from thalutils.segmenters.first import First
 from thalutils.segmenters.protocol import Availability, write_thalamus
 
 STAGES = stages.load(notebook_cells.REPOSITORY)
-OF_NOBODY = {"real-heads", "thalnet-model"}  # pages that are the same whatever the cohort
+OF_NOBODY = {"real-heads", "thalnet-model", "performance"}  # pages that are the same whatever the cohort
 PEOPLE = [f"sub-{number:02}" for number in range(1, 8)]
 
 
@@ -37,7 +38,8 @@ class Boxes:
         labels = np.zeros(nib.load(image).shape, np.uint8)
         labels[20:30, 40:50, 30 : 38 + place] = 10
         labels[50:60, 40:50, 30 : 38 + place] = 49
-        write_thalamus(labels, nib.load(image), folder, self.name)
+        like = nib.load(image)
+        write_thalamus(nib.Nifti1Image(labels, like.affine), like, folder, self.name)
 
 
 def threshold(t1w: Path, folder: Path) -> None:
@@ -51,7 +53,7 @@ def threshold(t1w: Path, folder: Path) -> None:
 def tools(monkeypatch, in_process):
     """One quick tool and one quick brain mask in place of the real ones, which the head of these tests would defeat."""
     for module in (registry, session):
-        monkeypatch.setattr(module, "SEGMENTERS", (Boxes(),))
+        monkeypatch.setattr(module, "SEGMENTERS", (First(), Boxes()))
     monkeypatch.setattr(brain_mask, "extract", threshold)
     yield
     privacy.open_for(None)

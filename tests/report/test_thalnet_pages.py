@@ -7,7 +7,7 @@ import pytest
 from thalutils.report import thalnet_pages
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.stats import known_truth
-from thalutils.training import evaluation, label_maps
+from thalutils.training import borders, evaluation, label_maps
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +31,22 @@ def test_the_kept_evaluation_is_of_the_people_who_were_kept_out(masks):
     assert set(masks["contrast"]) == {"T1", "FLAIR", "R1", "T1-R1-FLAIR", "joint"}
 
 
-def test_the_kept_evaluation_is_of_the_weights_that_ship(masks):
+def test_what_is_kept_is_of_the_weights_that_ship(masks):
     assert set(masks["weights"]) == {weight_files.version()}
+    kept = evaluation.read(borders.DATA)
+    assert set(kept["weights"]) == {weight_files.version()}
+    assert set(kept["border_contrast"]) == set(borders.BORDERS)
+    assert kept.groupby(["border_contrast", "way", "contrasts"])["number"].nunique().min() >= 10
 
 
 def test_the_pages_say_what_the_tables_say(masks):
     accuracy = known_truth.accuracy(masks[masks["visit"] == 1])
     recovery = known_truth.recovery(thalnet_pages.pairs(masks))
-    numbers = thalnet_pages.numbers(accuracy, recovery)
+    gain = thalnet_pages.gain()
+    numbers = thalnet_pages.numbers(accuracy, recovery, gain)
     assert all(np.isfinite(value) for value in numbers.values())
     unseen = masks[(masks["heads"] == thalnet_pages.HEADS[False])]
     assert numbers["thalnet.dice_lowest"] == pytest.approx(unseen["dice"].min())
-    for page in (thalnet_pages.facts(), thalnet_pages.curves(), thalnet_pages.accuracy(accuracy), thalnet_pages.recovery(recovery)):  # fmt: skip
+    for page in (thalnet_pages.facts(), thalnet_pages.curves(), thalnet_pages.accuracy(accuracy), thalnet_pages.recovery(recovery), thalnet_pages.gains(gain), thalnet_pages.gain_table(gain)):  # fmt: skip
         assert "thal-" in page.data
     assert "thal-figure" in thalnet_pages.volumes(masks).data

@@ -9,18 +9,25 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 
 from thalutils.report import figures, tables
+from thalutils.report.embed import note
 from thalutils.report.panels import name_rows, panel_grid, rows_height
 
 RESULTS = Path("benchmarks") / "results.tsv"
+NOTHING = "No timings are kept with this checkout; `make bench` makes them."
 
 
 def read(root: Path) -> pd.DataFrame:
-    """Return the timings that are kept with the project."""
-    return pd.read_csv(root / RESULTS, sep="\t", na_values=["n/a"], keep_default_na=False)
+    """Return the timings that are kept with the project; none where nobody has made them."""
+    path = root / RESULTS
+    if not path.exists():
+        return pd.DataFrame(columns=["work", "ratio", "machine"])
+    return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
 
 
 def timings(found: pd.DataFrame) -> HTML:
     """Tabulate each work beside its peers."""
+    if found.empty:
+        return note(NOTHING)
     shown = found.drop(columns="machine").rename(columns={"ours_s": "ours (s)", "peer_s": "peer (s)"})
     digits = {"ours (s)": 3, "peer (s)": 3, "ratio": 1, "ratio_low": 1, "ratio_high": 1}
     caption = (
@@ -32,6 +39,8 @@ def timings(found: pd.DataFrame) -> HTML:
 
 def ratios(found: pd.DataFrame) -> HTML:
     """Draw how many times longer each peer takes."""
+    if found.empty:
+        return note(NOTHING)
     return figures.figure(
         ratio_plot(found.dropna(subset=["ratio"])),
         caption="How many times longer each peer takes than the study's own code, on a logarithmic scale; bars are quartiles of paired turns.",

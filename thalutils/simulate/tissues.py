@@ -99,7 +99,7 @@ def parameter_table(border_contrast: float = 1.0) -> dict[str, np.ndarray]:
     Examples
     --------
     >>> thalamus = [tissue.name for tissue in TISSUES].index("thalamus")
-    >>> float(parameter_table(0.5)["r1_per_s"][thalamus].round(3))
+    >>> round(float(parameter_table(0.5)["r1_per_s"][thalamus]), 3)
     0.925
     """
     table = {
