@@ -6,6 +6,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from thalutils.report import figures, tables, thalnet_plots
+from thalutils.segmenters.protocol import JOINT
 from thalutils.segmenters.thalnet import network, weight_files
 from thalutils.stats import known_truth
 from thalutils.training import borders, evaluation, label_maps
@@ -158,6 +159,8 @@ def numbers(accuracy: pd.DataFrame, recovery: pd.DataFrame, gain: pd.DataFrame) 
         "thalnet.n_rescans": int(recovery["n_rescans"].min()),
         "thalnet.rescan_sd_percent": float(recovery["rescan_sd_percent"].max()),
         "thalnet.n_borders": int(gain["n"].min()),
+        "thalnet.dice_joint": float(unseen.set_index("contrast").loc[JOINT, "dice"]),
+        "thalnet.dice_vote": float(unseen.set_index("contrast").loc[evaluation.VOTE, "dice"]),
     } | {
         f"thalnet.r1_gain_{row.way}_{end}": getattr(row, f"dice_gain{suffix}")
         for row in gain[(gain["added"] == "R1") & (gain["border_contrast"] == 1)].itertuples()
