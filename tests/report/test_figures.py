@@ -14,7 +14,17 @@ from thalutils.report.figures import METHOD_COLOURS, colour, figure, marker, pal
 
 mpl.use("agg")
 
-VARIANTS = ["T1", "FLAIR", "R1", "T1-FLAIR", "T1-R1", "R1-FLAIR", "T1-R1-FLAIR"]
+VARIANTS = [
+    "T1",
+    "FLAIR",
+    "R1",
+    "T1-FLAIR",
+    "T1-R1",
+    "R1-FLAIR",
+    "T1-R1-FLAIR",
+    "T1-R1-FLAIR-STAPLE",
+    "joint",
+]
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 SIGHT = {
     "full": np.eye(3),

@@ -41,7 +41,7 @@ _VARIANTS = (
     "T1-R1-FLAIR-STAPLE",
     "joint",
 )
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "p")
 _LIGHTNESS_OF_VARIANTS = (0.28, 0.82)
 
 
