@@ -133,7 +133,7 @@ def gains(table: pd.DataFrame) -> HTML:
     return figures.figure(
         thalnet_plots.gains(table),
         caption=caption,
-        alt="A map whose tissues differ at the border adds the more, the more they differ.",
+        alt="Dots with intervals about zero, for each added map at three contrasts; the two panels do not rank the maps alike.",
         name="thalnet-gains",
         public=True,
     )
