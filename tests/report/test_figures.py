@@ -10,21 +10,11 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
-from thalutils.report.figures import METHOD_COLOURS, colour, figure, marker, palette, theme
+from thalutils.report.figures import METHOD_COLOURS, VARIANTS, colour, figure, marker, palette, theme
+from thalutils.segmenters import session
 
 mpl.use("agg")
 
-VARIANTS = [
-    "T1",
-    "FLAIR",
-    "R1",
-    "T1-FLAIR",
-    "T1-R1",
-    "R1-FLAIR",
-    "T1-R1-FLAIR",
-    "T1-R1-FLAIR-STAPLE",
-    "joint",
-]
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 SIGHT = {
     "full": np.eye(3),
@@ -66,6 +56,14 @@ def test_variants_keep_the_hue_and_differ_in_lightness_and_marker():
     assert np.all(np.diff(lightness) > 4)
     assert all(to_rgb(colour(method))[2] > to_rgb(colour(method))[0] for method in methods)
     assert len({marker(method) for method in methods}) == len(methods)
+
+
+def test_every_mask_that_the_study_makes_has_a_marker_that_tells_it_from_its_familys():
+    families = {}
+    for method in session.methods():
+        families.setdefault(method.partition("-")[0], []).append(marker(method))
+    assert len(families["ThalNet"]) == len(VARIANTS)
+    assert all(len(set(found)) == len(found) for found in families.values())
 
 
 def test_an_unlisted_method_has_one_colour_always():

@@ -30,7 +30,7 @@ METHOD_COLOURS = {
     "truth": "#000000",
 }
 _SPARE_COLOURS = ("#7a4a1e", "#5fc9c9", "#6b7a00", "#4b4b8f")
-_VARIANTS = (
+VARIANTS = (
     "T1",
     "FLAIR",
     "R1",
@@ -89,8 +89,8 @@ def colour(method: str) -> str:
         return base
     hue, _, saturation = colorsys.rgb_to_hls(*to_rgb(base))
     darkest, lightest = _LIGHTNESS_OF_VARIANTS
-    step = (lightest - darkest) / (len(_VARIANTS) - 1)
-    lightness = darkest + step * (_variant_index(variant) % len(_VARIANTS))
+    step = (lightest - darkest) / (len(VARIANTS) - 1)
+    lightness = darkest + step * (_variant_index(variant) % len(VARIANTS))
     return to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
 
 
@@ -103,7 +103,7 @@ def marker(method: str) -> str:
     ('o', 's', '^')
     """
     _, _, variant = method.partition("-")
-    return _MARKERS[1 + _variant_index(variant) % len(_VARIANTS)] if variant else _MARKERS[0]
+    return _MARKERS[1 + _variant_index(variant) % len(VARIANTS)] if variant else _MARKERS[0]
 
 
 def palette(methods: Iterable[str]) -> dict[str, str]:
@@ -166,7 +166,7 @@ def _saved(fig: Figure, file_format: str, **options: object) -> bytes:
 
 
 def _variant_index(variant: str) -> int:
-    return _VARIANTS.index(variant) if variant in _VARIANTS else _stable(variant)
+    return VARIANTS.index(variant) if variant in VARIANTS else _stable(variant)
 
 
 def _stable(text: str) -> int:
