@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 from IPython.display import HTML
+from matplotlib.figure import Figure
 
 from thalutils.report import figures, tables, thalnet_plots
 from thalutils.segmenters.protocol import JOINT
@@ -97,26 +98,19 @@ def recovery(table: pd.DataFrame) -> HTML:
 
 def volumes(found: pd.DataFrame) -> HTML:
     """Draw measured on true volumes."""
-    caption = "Volume by ThalNet on the true volume of simulated heads. Dashed: equal."
-    return figures.figure(
-        thalnet_plots.volumes(found),
-        caption=caption,
-        alt="Dots about the line of equality.",
-        name="thalnet-volumes",
-        public=True,
-    )
+    what = "Volume by ThalNet on the true volume of simulated heads"
+    return _against_truth(thalnet_plots.volumes(found), what, "thalnet-volumes")
 
 
 def changes(found: pd.DataFrame) -> HTML:
     """Draw measured on true changes."""
-    caption = "Change of volume between two simulated visits by ThalNet on the true change. Dashed: equal."
-    return figures.figure(
-        thalnet_plots.changes(found),
-        caption=caption,
-        alt="Dots about the line of equality.",
-        name="thalnet-changes",
-        public=True,
-    )
+    what = "Change of volume between two simulated visits by ThalNet on the true change"
+    return _against_truth(thalnet_plots.changes(found), what, "thalnet-changes")
+
+
+def _against_truth(fig: Figure, what: str, name: str) -> HTML:
+    alt = "Dots about the line of equality."
+    return figures.figure(fig, caption=f"{what}. Dashed: equal.", alt=alt, name=name, public=True)
 
 
 def gain() -> pd.DataFrame:
