@@ -42,8 +42,21 @@ def test_deformations_do_not_fold():
 def test_flow_has_the_divergence_of_its_sources():
     sources = np.zeros(GRID.shape)
     sources[10:16, 18:24, 16:22], sources[24:30, 18:24, 16:22] = -1.0, 1.0
-    flow = flow_from_sources(GRID, sources, smoothing_mm=2.5)
+    flow = flow_from_sources(GRID, sources, np.ones(GRID.shape, bool), smoothing_mm=2.5)
     divergence = sum(np.gradient(flow.vectors[..., k], GRID.spacing_mm, axis=k) for k in range(3))
     assert divergence[13, 21, 19] == pytest.approx(-1, abs=0.25)
     assert divergence[27, 21, 19] == pytest.approx(1, abs=0.25)
     assert abs(divergence[20, 6, 6]) < 0.02
+
+
+def test_flow_in_a_tube_is_what_one_dimension_says_and_stays_inside():
+    tube = np.zeros(GRID.shape, dtype=bool)
+    tube[5:35, 20:24, 16:20] = True
+    tube[38, 2, 2] = True  # a part of its own, in which nothing can flow
+    sources = np.zeros(GRID.shape)
+    sources[5, 20:24, 16:20], sources[34, 20:24, 16:20] = 1.0, -1.0
+    flow = flow_from_sources(GRID, sources, tube, smoothing_mm=0.0).vectors
+    np.testing.assert_allclose(flow[7:33, 20:24, 16:20, 0], GRID.spacing_mm, rtol=1e-4)
+    np.testing.assert_allclose(flow[..., 1:], 0, atol=1e-4)
+    assert not flow[~tube].any()
+    assert not flow[38, 2, 2].any()

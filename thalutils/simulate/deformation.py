@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import fft, ndimage
+from scipy import ndimage, sparse
 
 SQUARINGS = 6
 
@@ -131,27 +131,54 @@ def random_velocity(grid: Grid, rng: np.random.Generator, scales: list[tuple[flo
     return Field(grid, total)
 
 
-def flow_from_sources(grid: Grid, sources: np.ndarray, *, smoothing_mm: float = 1.0) -> Field:
-    """Return the curl-free velocity whose divergence is `sources`: where it is negative tissue shrinks.
+def flow_from_sources(
+    grid: Grid, sources: np.ndarray, within: np.ndarray, *, smoothing_mm: float = 1.0
+) -> Field:
+    """Return the velocity whose divergence is `sources` and that no wall lets through: tissue shrinks where it is negative.
 
-    The sources are smoothed, made to sum to zero, and Poisson's equation is solved by cosine transforms,
-    with no flow through the box's walls.
+    The sources are smoothed and made to sum to zero, and Poisson's equation is solved in the largest
+    connected part of `within`; the flow is zero outside it and along the normal of its walls.
 
     Parameters
     ----------
     grid : Grid
     sources : ndarray, shape (x, y, z)
         Relative rate of growth of volume.
+    within : ndarray of bool, shape (x, y, z)
+        Where there may be flow.
     smoothing_mm : float
-        Width of the Gaussian that smooths them.
+        Width of the Gaussian that smooths the sources.
     """
-    rate = ndimage.gaussian_filter(sources.astype(np.float64), smoothing_mm / grid.spacing_mm)
+    parts, count = ndimage.label(within)
+    if count == 0:
+        return Field(grid, np.zeros((*grid.shape, 3), dtype=np.float32))
+    within = parts == 1 + np.bincount(parts.reshape(-1))[1:].argmax()
+    rate = ndimage.gaussian_filter(sources.astype(np.float64), smoothing_mm / grid.spacing_mm)[within]
     rate -= rate.mean()
-    wave = [2 * np.cos(np.pi * np.arange(size) / size) - 2 for size in grid.shape]
-    laplacian = wave[0][:, None, None] + wave[1][None, :, None] + wave[2][None, None, :]
-    laplacian[0, 0, 0] = 1.0
-    potential = fft.dctn(rate, type=2) / laplacian * grid.spacing_mm**2
-    potential[0, 0, 0] = 0.0
-    potential = fft.idctn(potential, type=2)
-    vectors = np.stack(np.gradient(potential, grid.spacing_mm), axis=-1)
-    return Field(grid, vectors.astype(np.float32))
+    number = np.full(grid.shape, -1)
+    number[within] = np.arange(len(rate))
+    faces = [_faces(number, axis) for axis in range(3)]
+    low, high = (np.concatenate(side) for side in zip(*faces, strict=True))
+    each = np.ones(len(low))
+    across = sparse.coo_array((each, (low, high)), shape=(len(rate), len(rate))).tocsr()
+    across = across + across.T
+    # The negative Laplacian is positive, and singular only for a constant, which a sum of zero leaves out.
+    laplacian = sparse.diags_array(across.sum(axis=1)) - across
+    potential, failed = sparse.linalg.cg(laplacian, -rate * grid.spacing_mm**2, rtol=1e-6, maxiter=5000)
+    if failed:
+        raise ArithmeticError("a flow between sources was not found in 5000 steps")
+    vectors = np.zeros((*grid.shape, 3), dtype=np.float32)
+    for axis, (below, above) in enumerate(faces):
+        flux = (potential[above] - potential[below]) / grid.spacing_mm
+        node = np.bincount(below, flux, len(rate)) + np.bincount(above, flux, len(rate))
+        vectors[within, axis] = node / 2
+    return Field(grid, vectors)
+
+
+def _faces(number: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of the nodes on both sides of each face along an axis; -1 is no node."""
+    below, above = (
+        np.take(number, range(*part), axis) for part in ((number.shape[axis] - 1,), (1, number.shape[axis]))
+    )
+    open_ = (below >= 0) & (above >= 0)
+    return below[open_], above[open_]

@@ -206,9 +206,10 @@ def add_lesions(anatomy: Anatomy, count: int, rng: np.random.Generator) -> Anato
 def _change(head: Head, thalamus_ml: float, brain_ml: float) -> Head:
     """Return the head with its thalami brought to a volume and its brain changed by another.
 
-    What the tissue gives the ventricles and sulci take: two curl-free flows in the head's own
-    coordinates, from the thalami into the ventricles, and from the brain into all fluid. The
-    flow out of the thalami is found by the secant rule on the volume that is counted.
+    What the tissue gives the ventricles and sulci take: two flows in the head's own coordinates,
+    from the thalami into the ventricles, and from the brain into all fluid. Neither passes the
+    skull, which stays where it is. The flow out of the thalami is found by the secant rule on the
+    volume that is counted.
     """
     grid = head.field.grid
     structure, _ = head.structure_at(grid.points().reshape(-1, 3))
@@ -221,8 +222,10 @@ def _change(head: Head, thalamus_ml: float, brain_ml: float) -> Head:
     gain = 0.6 * ventricles / _ml(ventricles, cell_ml) + 0.4 * fluid / _ml(fluid, cell_ml)
     shrink = ventricles / _ml(ventricles, cell_ml) - thalami / _ml(thalami, cell_ml)
     # Displacements that point from the changed head back to the head before: hence the minus.
-    thalamus_flow = -warp.flow_from_sources(grid, shrink, smoothing_mm=1.5).vectors
-    brain_flow = -warp.flow_from_sources(grid, gain - brain / _ml(brain, cell_ml), smoothing_mm=1.5).vectors
+    inside = ~_is(head.anatomy, structure, tissues.OUTSIDE_SKULL)
+    thalamus_flow = -warp.flow_from_sources(grid, shrink, inside, smoothing_mm=1.5).vectors
+    spread = gain - brain / _ml(brain, cell_ml)
+    brain_flow = -warp.flow_from_sources(grid, spread, inside, smoothing_mm=1.5).vectors
 
     def changed(shift_ml: float) -> Head:
         velocity = warp.Field(grid, np.float32(shift_ml) * thalamus_flow - np.float32(brain_ml) * brain_flow)
