@@ -324,6 +324,20 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["way", "added", "border_contrast"],
     ),
+    "brain_change_accuracy": schema(
+        {
+            "heads": text("Which heads: simulated, or a real one in which loss was put"),
+            "engine": text("How the change was measured"),
+            "n": number("Pairs of scans", "pairs", 0),
+            **_interval("slope", "Slope of measured on true change"),
+            "sd_percent": number("Standard deviation about the line", "%", 0),
+            "n_unchanged": number("Pairs without change", "pairs", 0),
+            **_interval("unchanged_percent", "Mean measured change where there is none", "%"),
+            "unchanged_sd_percent": number("Standard deviation of the change where there is none", "%", 0),
+            "directions_percent": number("Largest difference of forward and backward", "%", 0),
+        },
+        ["heads", "engine"],
+    ),
     "thalnet_recovery": schema(
         {
             "heads": text("Which simulated heads"),

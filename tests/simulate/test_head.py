@@ -6,7 +6,7 @@ import pytest
 from thalutils.simulate import people
 from thalutils.simulate.anatomy import Anatomy, finer
 from thalutils.simulate.deformation import Field, exponential, random_velocity
-from thalutils.simulate.head import Head, _change, add_lesions, anatomy_grid, lookup
+from thalutils.simulate.head import Head, add_lesions, anatomy_grid, changed, lookup
 
 VALUES = np.array([0, 2, 4, 10, 49, 24, 3, 77])
 
@@ -51,11 +51,11 @@ def test_volume_of_an_undeformed_head_is_its_voxels(head, anatomy):
 @pytest.mark.parametrize("share", [0.7, 0.99, 1.1])
 def test_thalamus_reaches_its_target(person, share):
     target = share * sum(person.thalamus_ml())
-    assert sum(_change(person, target, 0.0).thalamus_ml()) == pytest.approx(target, rel=1e-3)
+    assert sum(changed(person, target, 0.0).thalamus_ml()) == pytest.approx(target, rel=1e-3)
 
 
 def test_lost_thalamus_becomes_ventricle(person):
-    smaller = _change(person, 0.8 * sum(person.thalamus_ml()), 0.0)
+    smaller = changed(person, 0.8 * sum(person.thalamus_ml()), 0.0)
     lost = sum(person.thalamus_ml()) - sum(smaller.thalamus_ml())
     counts = [one._count(one.field.grid) for one in (person, smaller)]
     assert counts[1][4] - counts[0][4] == pytest.approx(lost, rel=0.35)
@@ -70,7 +70,7 @@ def test_the_skull_stays_when_the_brain_shrinks(anatomy):
     nothing = np.zeros((*grid.shape, 3), dtype=np.float32)
     whole = Anatomy(structure, np.append(VALUES, 165), anatomy.affine, "a test")
     head = Head(whole, Field(grid, nothing), nothing[..., :1], grid)
-    smaller = _change(head, sum(head.thalamus_ml()), -0.03 * head.brain_ml())
+    smaller = changed(head, sum(head.thalamus_ml()), -0.03 * head.brain_ml())
     assert smaller.brain_ml() < 0.99 * head.brain_ml()
     angles = np.random.default_rng(2).standard_normal((500, 3))
     shell = 49.5 * angles / np.linalg.norm(angles, axis=1)[:, None]
@@ -84,10 +84,10 @@ def test_points_outside_the_map_are_air(anatomy):
 
 def test_lesions_replace_white_matter_only(anatomy):
     with_lesions = add_lesions(anatomy, 8, np.random.default_rng(0))
-    changed = with_lesions.structure != anatomy.structure
-    assert changed.any()
-    assert set(anatomy.structure[changed]) == {1}
-    assert set(with_lesions.structure[changed]) == {7}
+    new = with_lesions.structure != anatomy.structure
+    assert new.any()
+    assert set(anatomy.structure[new]) == {1}
+    assert set(with_lesions.structure[new]) == {7}
 
 
 def test_finer_map_keeps_place_and_volume():

@@ -126,3 +126,29 @@ def test_a_head_that_lacks_a_mask_takes_no_part_and_few_heads_get_no_interval():
     frame.loc[lost, ["dice", "volume_ml"]] = np.nan
     table = known_truth.gain(frame, "T1-FLAIR")
     assert set(table["n"]) == {9} and table["dice_gain"].isna().all() and table["dice_without"].notna().all()
+
+
+def brain_pairs(slope, shift, noise, n=12):
+    rng = np.random.default_rng(5)
+    true = np.resize([0.0, -0.5, 0.0, -1.0, -2.0, -3.0], n)
+    measured = slope * true + shift + noise * rng.standard_normal(n)
+    pairs = {"true_percent": true, "measured_percent": measured}
+    pairs |= {"forward_percent": measured + 0.03, "backward_percent": measured - 0.03}
+    return pd.DataFrame(pairs | {"heads": "simulated", "engine": "edges"})
+
+
+def test_brain_change_that_is_seen_in_part_has_that_slope_and_its_bias_without_change():
+    [row] = known_truth.brain_change(brain_pairs(0.9, 0.05, 0.0)).to_dict("records")
+    assert row["slope"] == pytest.approx(0.9) and row["sd_percent"] == pytest.approx(0, abs=1e-9)
+    assert row["unchanged_percent"] == pytest.approx(0.05) and row["n_unchanged"] == 4
+    assert row["directions_percent"] == pytest.approx(0.06)
+
+
+def test_scatter_of_brain_change_is_the_noise_and_few_pairs_have_no_slope():
+    frame = brain_pairs(1.0, 0.0, 0.1, n=600)
+    [row] = known_truth.brain_change(frame).to_dict("records")
+    assert row["sd_percent"] == pytest.approx(0.1, rel=0.1)
+    assert row["unchanged_sd_percent"] == pytest.approx(0.1, rel=0.15)
+    assert row["slope_low"] < 1 < row["slope_high"]
+    [few] = known_truth.brain_change(frame[:6]).to_dict("records")
+    assert np.isnan(few["slope"]) and np.isnan(few["unchanged_sd_percent"]) and few["n"] == 6

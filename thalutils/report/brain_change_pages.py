@@ -12,9 +12,13 @@ from thalutils.cohort import Cohort
 from thalutils.imaging.brain_change import ENGINES, MOTION_ENDING
 from thalutils.report import figures, pictures, privacy, tables
 from thalutils.report.embed import note
-from thalutils.report.panels import GREY
+from thalutils.report.panels import GREY, panel_grid, shown_panels
 from thalutils.stage import derivative, usable_scans
+from thalutils.stats import known_truth
+from thalutils.training import evaluation
+from thalutils.truth import brain_change
 
+HEADS = {brain_change.PHANTOM: "simulated heads", brain_change.REAL: "a real head (Colin27)"}
 NOTHING = "No one has two visits whose brain volume could be compared."
 UNITS = {"pbvc_percent": "%", "forward_percent": "%", "backward_percent": "%", "truth_percent": "%"}
 
@@ -94,6 +98,37 @@ def agreement_table(checks: pd.DataFrame) -> HTML:
     units = {"mean_percent": "%", "sd_percent": "%", "largest_percent": "%"}
     caption = f"Differences in the change of brain volume, in % of the first visit's volume. {became}".strip()
     return tables.show(shown, caption=caption, name="brain-change-agreement", units=units)
+
+
+def known() -> pd.DataFrame:
+    """Return the pairs of known change that are kept with the package, and which heads they are."""
+    found = evaluation.read(brain_change.DATA)
+    return found.assign(heads=found["anatomy"].map(HEADS))
+
+
+def accuracy_table(pairs: pd.DataFrame) -> HTML:
+    """Tabulate how near each engine comes to known changes."""
+    caption = "Change of brain volume by each engine where the true change is known: slope and scatter over all pairs, and what is measured where nothing changed."
+    found = known_truth.brain_change(pairs)
+    return tables.show(found, caption=caption, name="brain-change-accuracy", digits=2, public=True)
+
+
+def known_changes(pairs: pd.DataFrame) -> HTML:
+    """Draw measured on true change, a panel for each set of heads."""
+    names = list(pairs["heads"].unique())
+    fig, grid = panel_grid(1, max(2, len(names)), 4.6)
+    for ax, name in zip(shown_panels(grid, len(names)), names, strict=True):
+        mine = pairs[pairs["heads"] == name]
+        ends = [mine[["true_percent", "measured_percent"]].min().min(), 0.2]
+        ax.plot(ends, ends, color=GREY, linestyle="--", label="equal")
+        for engine, some in mine.groupby("engine", sort=False):
+            look = {"color": figures.colour(engine), "marker": figures.marker(engine), "s": 26}
+            ax.scatter(some["true_percent"], some["measured_percent"], label=engine, **look)
+        ax.set(xlabel="true change (%)", ylabel="measured change (%)", title=name)
+    fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    caption = "Measured on true change of brain volume. Each pair of scans has its own positions, noise and bias field. Dashed: equal."
+    alt = "Dots about the line of equality, for two engines."
+    return figures.figure(fig, caption=caption, alt=alt, name="brain-change-known", public=True)
 
 
 def engines() -> HTML:

@@ -13,6 +13,7 @@ from thalutils.simulate.people import Person, generator
 
 FIELD_MM = 2.5
 TRUTH_MM = 0.5
+BRAIN_MM = 1.0
 VOLUME_TOLERANCE = 1e-4
 PERSON_SCALES = [(24.0, 2.4), (10.0, 0.4)]
 TEXTURE_MM, TEXTURE_SHARE = 5.0, 0.03
@@ -79,8 +80,12 @@ class Head:
         return counts[tissues.LEFT_THALAMUS], counts[tissues.RIGHT_THALAMUS]
 
     def brain_ml(self) -> float:
-        """Return the exact volume of brain tissue (no fluid), counted on a grid of 1 mm."""
-        counts = self._count(warp.Grid.around(*_bounds(self.field.grid), 1.0))
+        """Return the volume of brain tissue (no fluid), counted at one point in each cube of 1 mm.
+
+        The points lie anywhere in their cubes, so that a border that moves by less than a voxel of the label map is
+        counted too; they are always the same.
+        """
+        counts = self._count(warp.Grid.around(*_bounds(self.field.grid), BRAIN_MM), np.random.default_rng(0))
         fluid = {*tissues.FLUID, *tissues.OUTSIDE_BRAIN}
         return sum(volume for label, volume in counts.items() if label not in fluid)
 
@@ -90,11 +95,16 @@ class Head:
         inside = nodes[_is(self.anatomy, structure, (tissues.LEFT_THALAMUS, tissues.RIGHT_THALAMUS))]
         return warp.Grid.around(inside.min(0) - 5.0, inside.max(0) + 5.0, TRUTH_MM)
 
-    def _count(self, grid: warp.Grid) -> dict[int, float]:
+    def _count(self, grid: warp.Grid, anywhere: np.random.Generator | None = None) -> dict[int, float]:
         counts = np.zeros(len(self.anatomy.values), dtype=np.int64)
         points = grid.points()
         for slab in points:  # a slice at a time keeps the memory small
-            structure, _ = self.structure_at(slab.reshape(-1, 3))
+            slab = slab.reshape(-1, 3)
+            if anywhere is not None:
+                slab = slab + grid.spacing_mm * (
+                    anywhere.random(slab.shape, dtype=np.float32) - np.float32(0.5)
+                )
+            structure, _ = self.structure_at(slab)
             counts += np.bincount(structure, minlength=len(counts))
         size = grid.spacing_mm**3 / 1000
         return {
@@ -139,7 +149,7 @@ def visits(person: Person, anatomy: Anatomy, seed: int, count: int) -> list[Head
     shape = _person_field(grid, person, rng)
     with_lesions = add_lesions(anatomy, person.lesions, rng)
     base = Head(with_lesions, shape, texture, texture_grid)
-    first = _change(base, person.thalamus_ml, -person.ventricle_ml)
+    first = changed(base, person.thalamus_ml, -person.ventricle_ml)
     heads = [first]
     volume, brain = sum(first.thalamus_ml()), first.brain_ml()
     for visit in range(1, count):
@@ -147,7 +157,7 @@ def visits(person: Person, anatomy: Anatomy, seed: int, count: int) -> list[Head
         later = volume * (1 - person.yearly_loss_percent / 100 * years)
         lost = -brain * person.yearly_brain_loss_percent / 100 * years
         lesions = add_lesions(first.anatomy, int(rng.poisson(person.lesions / 20)), rng)
-        heads.append(_change(Head(lesions, first.field, texture, texture_grid), later, lost))
+        heads.append(changed(Head(lesions, first.field, texture, texture_grid), later, lost))
     return heads
 
 
@@ -203,7 +213,7 @@ def add_lesions(anatomy: Anatomy, count: int, rng: np.random.Generator) -> Anato
     return Anatomy(structure, values, anatomy.affine, anatomy.source)
 
 
-def _change(head: Head, thalamus_ml: float, brain_ml: float) -> Head:
+def changed(head: Head, thalamus_ml: float, brain_ml: float) -> Head:
     """Return the head with its thalami brought to a volume and its brain changed by another.
 
     What the tissue gives the ventricles and sulci take: two flows in the head's own coordinates,
@@ -227,23 +237,21 @@ def _change(head: Head, thalamus_ml: float, brain_ml: float) -> Head:
     spread = gain - brain / _ml(brain, cell_ml)
     brain_flow = -warp.flow_from_sources(grid, spread, inside, smoothing_mm=1.5).vectors
 
-    def changed(shift_ml: float) -> Head:
+    def moved(shift_ml: float) -> Head:
         velocity = warp.Field(grid, np.float32(shift_ml) * thalamus_flow - np.float32(brain_ml) * brain_flow)
         field = warp.compose(warp.exponential(velocity), head.field)
         return Head(head.anatomy, field, head.texture, head.texture_grid)
 
     before = sum(head.thalamus_ml())
-    tries = [
-        (guess, sum(changed(guess).thalamus_ml()) - thalamus_ml) for guess in (0.0, before - thalamus_ml)
-    ]
+    tries = [(guess, sum(moved(guess).thalamus_ml()) - thalamus_ml) for guess in (0.0, before - thalamus_ml)]
     for _ in range(6):
         (a, off_a), (b, off_b) = tries[-2:]
         if abs(off_b) < VOLUME_TOLERANCE * thalamus_ml or off_a == off_b:
             break
         guess = b - off_b * (b - a) / (off_b - off_a)
-        tries.append((guess, sum(changed(guess).thalamus_ml()) - thalamus_ml))
+        tries.append((guess, sum(moved(guess).thalamus_ml()) - thalamus_ml))
     best = min(tries, key=lambda found: abs(found[1]))[0]
-    return changed(best)
+    return moved(best)
 
 
 def _ml(mask: np.ndarray, cell_ml: float) -> float:

@@ -115,9 +115,7 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
                 known["measured_percent"], sm.add_constant(known["true_percent"]), persons, "slope"
             )
             row |= _clustered(known["measured_percent"] - known["true_percent"], np.ones((len(known), 1)), persons, "bias_percent")  # fmt: skip
-            line = np.polyfit(known["true_percent"], known["measured_percent"], 1)
-            left = known["measured_percent"] - np.polyval(line, known["true_percent"])
-            row["sd_percent"] = float(np.sqrt((left**2).sum() / (len(known) - 2)))
+            row["sd_percent"] = _scatter(known)
         still = known.loc[known["true_percent"].abs() < UNCHANGED_PERCENT, "measured_percent"]
         row |= {
             "n_rescans": len(still),
@@ -126,6 +124,47 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
         rows.append(row)
     columns = list(SCHEMAS["thalnet_recovery"].columns)
     return tables.check("thalnet_recovery", pd.DataFrame(rows).reindex(columns=columns))
+
+
+def brain_change(frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold measured changes of brain volume against known ones, by set of heads and engine.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a pair of scans and engine: ``heads``, ``engine``, ``true_percent``, ``measured_percent``,
+        ``forward_percent`` and ``backward_percent``.
+
+    Returns
+    -------
+    DataFrame
+        The table ``brain_change_accuracy``. Slope, with Student's t interval, and the standard deviation about the
+        line are left out where there are fewer than ten pairs; those of unchanged brains where there are
+        fewer than three.
+    """
+    rows = []
+    for (heads, engine), mine in frame.groupby(["heads", "engine"], sort=False):
+        row = {"heads": heads, "engine": engine, "n": len(mine)}
+        pairs = pd.Series(np.arange(len(mine)))
+        if len(mine) >= FEWEST:
+            row |= _clustered(mine["measured_percent"], sm.add_constant(mine["true_percent"]), pairs, "slope")
+            row["sd_percent"] = _scatter(mine)
+        still = mine.loc[mine["true_percent"].abs() < UNCHANGED_PERCENT, "measured_percent"]
+        row["n_unchanged"] = len(still)
+        if len(still) > 2:
+            row |= _clustered(still, np.ones((len(still), 1)), pairs[: len(still)], "unchanged_percent")
+            row["unchanged_sd_percent"] = still.std()
+        row["directions_percent"] = (mine["forward_percent"] - mine["backward_percent"]).abs().max()
+        rows.append(row)
+    columns = list(SCHEMAS["brain_change_accuracy"].columns)
+    return tables.check("brain_change_accuracy", pd.DataFrame(rows).reindex(columns=columns))
+
+
+def _scatter(pairs: pd.DataFrame) -> float:
+    """Return the standard deviation of measured changes about their line on the true ones."""
+    line = np.polyfit(pairs["true_percent"], pairs["measured_percent"], 1)
+    left = pairs["measured_percent"] - np.polyval(line, pairs["true_percent"])
+    return float(np.sqrt((left**2).sum() / (len(pairs) - 2)))
 
 
 def gain(frame: pd.DataFrame, base: str) -> pd.DataFrame:
