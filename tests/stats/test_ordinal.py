@@ -147,3 +147,42 @@ def test_nobody_has_no_row():
     frame = pd.DataFrame({name: [] for name in ["method", "edss", "delta_edss"]})
     assert ordinal.rows(frame) == []
     assert ordinal.proportional_odds(frame).empty
+
+
+def two_sites(n=3000):
+    """Return changes whose odds follow the volume by 1.5 per mL, in two sites that move both on their own."""
+    rng = np.random.default_rng(3)
+    second = np.arange(n) % 3 == 0
+    size = rng.normal(0, 0.5, n) - 1.0 * second  # the second site's scanner was changed between the visits
+    latent = 1.5 * size + 3.0 * second + rng.logistic(0, 1, n)
+    return pd.DataFrame({
+        "participant_id": [f"sub-{i}" for i in range(n)], "method": "A", "site": np.where(second, "B", "A"),
+        "sex": "F", "age_years": 40 + rng.normal(0, 9, n), "icv_z": rng.normal(0, 1, n), "steroids_since_last": 0.0,
+        "interval_years": 1.0, "edss": 3.0, "delta_ml": size,
+        "delta_edss": np.select([latent < -1.5, latent > 1.5], [-1.0, 1.0], 0.0), "group": "RRMS",
+    })  # fmt: skip
+
+
+def test_a_shift_between_sites_does_not_bend_the_slope():
+    frame = two_sites()
+    known, ignored = the_row(frame), the_row(frame.assign(site="A"))
+    assert known["beta_low"] < 1.5 < known["beta_high"]
+    assert known["beta"] == pytest.approx(1.5, abs=0.2)
+    assert ignored["beta_high"] < 1.0  # the shift, ignored, hides most of it
+    assert "site" not in known["note"]
+    assert ignored["note"] == known["note"]
+    assert the_test(frame)["p"] > 0.01 > the_test(frame.assign(site="A"))["p"]
+
+
+def test_a_site_that_separates_the_categories_is_named():
+    frame = two_sites(300)
+    worse = frame.assign(delta_edss=np.where(frame["site"] == "B", 2.0, np.minimum(frame["delta_edss"], 0)))
+    assert_empty(worse, "separated by site B:")
+
+
+def test_more_covariates_can_be_named(people):
+    tall = people.assign(group=np.where(people["age_years"] > people["age_years"].median(), "PMS", "RRMS"))
+    [plain], [more] = ordinal.rows(tall), ordinal.rows(tall, covariates=["group"])
+    assert more["beta"] != pytest.approx(plain["beta"], rel=1e-4)
+    tested = ordinal.proportional_odds(tall, covariates=["group"])
+    assert tested["chi2"].item() != pytest.approx(the_test(tall)["chi2"], rel=1e-4)

@@ -23,7 +23,6 @@ STEPS = ((0.0, 1.5), (5.5, 1.0), (10.0, 0.5))
 BETTER, STABLE, WORSE = -1.0, 0.0, 1.0
 ANALYSIS, OUTCOME = "ordinal", "edss"
 CATEGORY, PREDICTOR = "edss_category", models.LONGITUDINAL.predictor
-COVARIATES = models.LONGITUDINAL.covariates
 DIVERGES = 1e-7
 NORMAL_95 = stats.norm.ppf(0.975)
 # Slopes per SD beyond this, or gradients per person above it, are those of a search that runs away.
@@ -91,8 +90,12 @@ def categories(
     return pd.Series(found, delta.index).where(baseline.notna() & delta.notna())
 
 
-def rows(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> list[dict[str, Any]]:
+def rows(
+    frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS, covariates: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return each method's row of ``change_associations``: log odds of a worse category per mL.
+
+    Adjusted as the linear models are, for the site too where people come from several.
 
     Parameters
     ----------
@@ -100,6 +103,8 @@ def rows(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> l
         As :func:`thalutils.stats.frames.change` makes it.
     steps : sequence of pair
         As in :func:`categories`.
+    covariates : sequence of str
+        As in :func:`thalutils.stats.models.longitudinal`.
 
     Returns
     -------
@@ -109,13 +114,16 @@ def rows(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> l
         goes with worse EDSS where the thalamus lost less, as in the linear models. Cumulative logits, as
         R's ``MASS::polr`` and ``ordinal::clm``.
     """
+    design = models.adjusted(models.LONGITUDINAL, frame, covariates)
     return [
-        {"analysis": ANALYSIS, "outcome": OUTCOME, "method": method} | _slope(_prepared(mine, steps))
+        {"analysis": ANALYSIS, "outcome": OUTCOME, "method": method} | _slope(_prepared(mine, steps, design))
         for method, mine in models.each_method(frame)
     ]
 
 
-def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> pd.DataFrame:
+def proportional_odds(
+    frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS, covariates: Sequence[str] = ()
+) -> pd.DataFrame:
     """Test whether volume change moves both thresholds, better and worse, by the same log odds.
 
     The likelihood ratio of the model in which the volume's slope is free for each threshold, the
@@ -124,7 +132,7 @@ def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] 
 
     Parameters
     ----------
-    frame, steps
+    frame, steps, covariates
         As in :func:`rows`.
 
     Returns
@@ -133,8 +141,9 @@ def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] 
         The table ``proportional_odds``.
     """
     found = []
+    design = models.adjusted(models.LONGITUDINAL, frame, covariates)
     for method, mine in models.each_method(frame):
-        prepared = _prepared(mine, steps)
+        prepared = _prepared(mine, steps, design)
         counts = {
             name: int((prepared.rows[CATEGORY] == value).sum())
             for name, value in (("n_better", BETTER), ("n_stable", STABLE), ("n_worse", WORSE))
@@ -145,9 +154,9 @@ def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] 
     return tables.check("proportional_odds", pd.DataFrame(found, columns=columns))
 
 
-def _prepared(frame: pd.DataFrame, steps: Sequence[tuple[float, float]]) -> Prepared:
+def _prepared(frame: pd.DataFrame, steps: Sequence[tuple[float, float]], design: models.Design) -> Prepared:
     category = categories(frame["edss"], frame["delta_edss"], steps)
-    return regression.prepare(frame.assign(**{CATEGORY: category}), CATEGORY, PREDICTOR, COVARIATES)
+    return regression.prepare(frame.assign(**{CATEGORY: category}), CATEGORY, PREDICTOR, design.covariates)
 
 
 def _slope(prepared: Prepared) -> dict[str, Any]:
