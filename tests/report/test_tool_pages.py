@@ -110,6 +110,22 @@ def test_masks_that_are_set_aside_are_shown_and_hidden_where_people_are(cohort, 
     assert "sub-01" not in hidden.data
 
 
+def test_deep_grey_matter_that_is_not_believed_is_named_for_what_it_is(cohort):
+    visit = cohort.sessions()[0]
+    row = {"participant_id": "sub-01", "session_id": "ses-01", "image": "T1w", "usable": True, "shape": None}
+    row |= {"voxel_mm": None, "file": str(visit.image("T1w").relative_to(cohort.bids))}
+    tables.write_shards(cohort.results, stage.ACQUISITION, "sub-01", {"scans": frame("scans", [row])})
+    t1w = nib.load(visit.image("T1w"))
+    labels = np.zeros(t1w.shape, np.uint8)
+    labels[30:50, 40:50, 34:46] = 3
+    path = derivative(cohort, visit, endings.suspect_ending("MindGlide-FLAIR"))
+    path.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(labels, t1w.affine), path)
+    (sheet,) = tool_pages.suspects(cohort)
+    assert "deep grey matter of MindGlide-FLAIR" in sheet.data
+    assert "left of" not in sheet.data
+
+
 def test_raters_are_held_against_each_other():
     rows = [
         {

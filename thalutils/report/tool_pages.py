@@ -15,6 +15,7 @@ from thalutils.report import figures, pictures, privacy, tables
 from thalutils.report.embed import note
 from thalutils.segmenters import catalogue
 from thalutils.segmenters.endings import suspect_ending
+from thalutils.segmenters.mindglide import DEEP_GREY
 from thalutils.segmenters.protocol import LEFT, RIGHT
 from thalutils.segmenters.session import methods
 from thalutils.stage import derivative, usable_scans
@@ -64,8 +65,8 @@ def _suspect(cohort: Cohort, session: Session, method: str, path: Path) -> HTML:
     t1w, image = nib.load(usable_scans(cohort, session)["T1w"]), nib.load(path)
     labels = np.asarray(image.dataobj)
     drawn = {
-        f"{side} of {method}": nib.Nifti1Image((labels == label).astype(np.uint8), image.affine)
-        for side, label in (("left", LEFT), ("right", RIGHT))
+        f"{part} of {method}": nib.Nifti1Image((labels == label).astype(np.uint8), image.affine)
+        for part, label in (("left", LEFT), ("right", RIGHT), ("deep grey matter", DEEP_GREY))
         if (labels == label).any()
     }
     words = " and ".join(drawn) if drawn else "nothing: the mask is empty"
