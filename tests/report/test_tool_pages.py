@@ -1,5 +1,6 @@
 """Pages on tools: what was run, read or never seen, and the masks that are set aside."""
 
+import json
 from html import unescape
 from pathlib import Path
 
@@ -71,6 +72,26 @@ def test_every_tool_stands_in_the_table(cohort):
     for name, card in catalogue.CARDS.items():
         assert name in text
         assert card.fills.split(";")[0] in unescape(text)
+
+
+def test_the_version_of_what_was_read_is_the_one_that_the_result_names(cohort, monkeypatch):
+    """This machine's version is said of what ran here alone."""
+    table = catalogue.tools_table().assign(version="of this machine")
+    monkeypatch.setattr(catalogue, "tools_table", lambda: table)
+    write(
+        cohort, "masks", mask("DBSegment", "read"), mask("FIRST", "read"), mask("FIRST", "run", visit="ses-02"),
+        mask("Template", "run"),
+    )  # fmt: skip
+    place = cohort.bids / "derivatives" / "dbsegment"
+    place.mkdir(parents=True)
+    made_by = {"GeneratedBy": [{"Name": "DBSegment", "Version": "0.2.2"}]}
+    (place / "dataset_description.json").write_text(json.dumps(made_by))
+    found = tool_pages.versions(cohort)
+    assert found["DBSegment"] == "0.2.2"
+    assert found["Template"] == "of this machine"
+    assert found["FIRST"] == "of this machine (run here), not recorded (read here)"
+    assert found["MindGlide"] is None
+    assert "0.2.2" in tool_pages.tools(cohort).data
 
 
 def test_masks_are_counted_by_origin_and_envelope():
