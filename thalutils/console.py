@@ -1,6 +1,6 @@
 """What the commands print: checks, progress and summaries."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -31,6 +31,7 @@ from thalutils.staleness import reason_stale, state_path
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 MOST_ALIKE = 10
+R1_SOURCE = "source of R1 (MPM, VFA, or a map of R1 or T1)"
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -77,10 +78,8 @@ def _print_scans(cohort: Cohort) -> None:
     out.print(f"{len(people)} people, {len(sessions)} visits in {cohort.bids}")
     missing: dict[str, list[str]] = {}
     for session in sessions:
-        found = session.scans()
-        for place in ("T1w", "FLAIR", "MPM-PDw-1", "MPM-T1w-1", "MPM-MTw-1", "TB1map"):
-            if place not in found:
-                missing.setdefault(place, []).append(session.key)
+        for place in _lacking(session.scans()):
+            missing.setdefault(place, []).append(session.key)
     for place, keys in missing.items():
         out.print(f"  no {place} in {len(keys)} visits: {shorten(keys)}")
     for tool in SEGMENTERS:
@@ -89,6 +88,23 @@ def _print_scans(cohort: Cohort) -> None:
             out.print(f"  finished results of {tool.name} in {count} visits: they are read")
     for row in cohort.row_exclusions.itertuples():
         out.print(f"  left out: {row.reason}", markup=False)
+
+
+def _lacking(found: Collection[str]) -> list[str]:
+    """Return what a visit lacks of the scans that the study has a use for; of R1, what its source lacks.
+
+    Examples
+    --------
+    >>> _lacking({"T1w"}), _lacking({"T1w", "FLAIR", "R1"}), _lacking({"T1w", "FLAIR", "VFA-1", "VFA-2"})
+    (['FLAIR', 'source of R1 (MPM, VFA, or a map of R1 or T1)'], [], ['TB1map'])
+    """
+    wanted = ["T1w", "FLAIR"]
+    if "R1" not in found:
+        if any(place.startswith("MPM") for place in found):
+            wanted += ["MPM-PDw-1", "MPM-T1w-1", "MPM-MTw-1", "TB1map"]
+        else:
+            wanted.append("TB1map" if any(place.startswith("VFA") for place in found) else R1_SOURCE)
+    return [place for place in wanted if place not in found]
 
 
 def _print_tables(cohort: Cohort) -> bool:

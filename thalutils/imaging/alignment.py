@@ -32,7 +32,7 @@ def pieces(cohort: Cohort) -> Callable[[Session], tuple[str, ...]]:
     """Return which images of a visit are to be registered: those whose scans or maps are there."""
 
     def chosen(session: Session) -> tuple[str, ...]:
-        r1 = bool(session.echoes("PDw")) or session.ready_r1() is not None
+        r1 = bool(session.echoes("PDw") or session.flips()) or session.ready_r1() is not None
         r1 = r1 or derivative(cohort, session, "R1map.nii.gz").exists()
         there = {"R1": r1, "FLAIR": session.image("FLAIR") is not None}
         return tuple(image for image in IMAGES if there[image])

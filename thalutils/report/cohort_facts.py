@@ -18,7 +18,7 @@ NONE = "none"
 NO_SCANS = "none usable, or it came as tables"
 READ = ("participants", "sessions", "scans", "volumes", "brain_change")
 CONTRASTS = {
-    "T1w": "T1w", "FLAIR": "FLAIR", "MPM": "multi-parameter scans", "R1": "ready maps of R1", "T2w": "T2w",
+    "T1w": "T1w", "FLAIR": "FLAIR", "MPM": "multi-parameter scans", "VFA": "variable flip angles", "R1": "ready maps of R1", "T2w": "T2w",
 }  # fmt: skip
 SCORES = {
     "edss": "EDSS", "t25fw_s": "T25FW", "nhpt_s": "9HPT", "sdmt": "SDMT",
