@@ -76,3 +76,12 @@ def test_one_site_says_what_would_make_the_page(read):
     frame, harmonised, slopes = site_pages.compare(read)
     assert "of one site" in site_pages.slopes(slopes).data
     assert "nothing was harmonised" in site_pages.volumes(frame, harmonised).data
+
+
+def test_outcomes_that_nobody_has_leave_no_rows_of_nothing(read):
+    _, _, slopes = site_pages.compare(read)
+    html = site_pages.slopes(slopes).data
+    assert html.count("<td>sdmt</td>") == 3 and "<td>edss</td>" not in html
+    assert "No model of EDSS, T25FW, 9HPT, Disease duration could be fitted." in html
+    read[1]["sdmt"] = np.nan
+    assert "No model could be fitted here" in site_pages.slopes(site_pages.compare(read)[2]).data
