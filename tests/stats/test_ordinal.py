@@ -174,10 +174,32 @@ def test_a_shift_between_sites_does_not_bend_the_slope():
     assert the_test(frame)["p"] > 0.01 > the_test(frame.assign(site="A"))["p"]
 
 
-def test_a_site_that_separates_the_categories_is_named():
+NUMBERS = ("n", "beta", "se", "p")
+
+
+@pytest.mark.parametrize("change", [2.0, -2.0])
+@pytest.mark.parametrize("name", ["A small one", "C"])
+def test_a_site_of_which_all_are_worse_tells_nothing_of_the_slope_and_is_left_out(change, name):
+    """Its indicator has no finite estimate, by name the first or the last; the slope is that of the others."""
+    frame = two_sites(600)
+    lone = frame["participant_id"].isin([f"sub-{n}" for n in range(5)])
+    odd = frame.assign(
+        site=frame["site"].where(~lone, name), delta_edss=frame["delta_edss"].where(~lone, change)
+    )
+    row, others = the_row(odd), the_row(odd[~lone])
+    assert {key: row[key] for key in NUMBERS} == {key: others[key] for key in NUMBERS}
+    assert f"Left out, since all of the site are worse or all better: {name}." in row["note"]
+    assert the_test(odd)["chi2"] == the_test(odd[~lone])["chi2"]
+    assert the_test(odd)["n"] == len(frame) - 5
+    # with one of the site in another category the indicator is finite, and the slope hardly another
+    mixed = the_row(odd.assign(delta_edss=odd["delta_edss"].where(odd["participant_id"] != "sub-0", 0.0)))
+    assert mixed["n"] == len(frame) and mixed["beta"] == pytest.approx(row["beta"], rel=0.1)
+
+
+def test_where_all_sites_are_one_sided_there_is_no_slope():
     frame = two_sites(300)
-    worse = frame.assign(delta_edss=np.where(frame["site"] == "B", 2.0, np.minimum(frame["delta_edss"], 0)))
-    assert_empty(worse, "separated by site B:")
+    split = frame.assign(delta_edss=np.where(frame["site"] == "B", 2.0, 0.0))
+    assert_empty(split, "There is nobody to analyse")
 
 
 def test_more_covariates_can_be_named(people):

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,8 +155,34 @@ def proportional_odds(
 
 
 def _prepared(frame: pd.DataFrame, steps: Sequence[tuple[float, float]], design: models.Design) -> Prepared:
-    category = categories(frame["edss"], frame["delta_edss"], steps)
-    return regression.prepare(frame.assign(**{CATEGORY: category}), CATEGORY, PREDICTOR, design.covariates)
+    """Select the people of the model; a site of which all are in the first or all in the last category goes.
+
+    The likelihood is largest where the indicator of such a site is infinite. There its people tell nothing of
+    the other parameters, which are those of the model without them.
+    """
+    rows = frame.assign(**{CATEGORY: categories(frame["edss"], frame["delta_edss"], steps)})
+    gone: list[str] = []
+    while True:
+        prepared = regression.prepare(rows, CATEGORY, PREDICTOR, design.covariates)
+        lone = _one_sided(prepared.rows) if models.SITE in design.covariates else []
+        if not lone:
+            break
+        gone += lone
+        rows = rows[~rows[models.SITE].isin(lone)]
+    told = (
+        f"Left out, since all of the site are worse or all better: {', '.join(sorted(gone))}." if gone else ""
+    )
+    return replace(prepared, note=sentences(prepared.note, told) or "")
+
+
+def _one_sided(rows: pd.DataFrame) -> list[str]:
+    """Return the sites of which all people are in the lowest or all in the highest category, where there are others."""
+    known = rows[CATEGORY]
+    if known.nunique() < 2 or rows[models.SITE].nunique() < 2:
+        return []
+    ends = known.groupby(rows[models.SITE]).agg(["min", "max"])
+    lone = (ends["min"] == known.max()) | (ends["max"] == known.min())
+    return list(ends.index[lone])
 
 
 def _slope(prepared: Prepared) -> dict[str, Any]:
