@@ -148,3 +148,14 @@ def test_multi_parameter_scans_and_ready_maps_go_before(cohort):
     values[:9] = 0
     save(cohort.bids / "sub-01" / "ses-01" / "anat" / "sub-01_ses-01_T1map.nii.gz", values)
     assert run(cohort)["maps"]["source"].tolist() == ["dataset"]
+
+
+def test_a_map_of_an_earlier_run_does_not_stay_where_none_can_be_made(cohort):
+    run(cohort)
+    (session,) = cohort.sessions()
+    made = stage.derivative(cohort, session, "R1map.nii.gz")
+    assert made.exists()
+    session.b1_map().unlink()
+    run(cohort)
+    assert not made.exists()
+    assert not stage.derivative(cohort, session, "desc-valid_mask.nii.gz").exists()

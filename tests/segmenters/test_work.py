@@ -115,6 +115,31 @@ def test_a_finished_result_goes_before_a_run(task, no_tools):
     assert (found == labels()).all()
 
 
+def test_a_mask_whose_tool_has_no_work_any_more_is_not_kept(task, no_tools, in_process):
+    """A result that was taken away, or a tool that is gone, must leave no column of an earlier run."""
+    place = task.cohort.bids / "derivatives" / "first"
+    place.mkdir(parents=True)
+    affine = nib.load(task.session.image("T1w")).affine
+    path = place / "sub-01_ses-01_all_none_firstseg.nii.gz"
+    nib.save(nib.Nifti1Image(labels(), affine), path)
+    for name in ("MindGlide-T1", "SAMSEG-T1"):
+        save(task, endings.structures_ending(name), deep_grey_labels())
+    save(task, endings.ending("SAMSEG-T1"), labels())
+    save(task, endings.suspect_ending("SAMSEG-FLAIR"), labels())
+
+    def run() -> set[str]:
+        every = session.pieces(task.cohort, 0, 0, 0, 0)
+        only = lambda visit: [one for one in every(visit) if one.startswith("FIRST")]  # noqa: E731
+        session.run(task.cohort, "all", only, "full", ["FIRST"])
+        return set(session.made(task.cohort, task.session))
+
+    assert run() == {"FIRST"}
+    assert not task.derivative(endings.structures_ending("MindGlide-T1")).exists()
+    assert not task.derivative(endings.suspect_ending("SAMSEG-FLAIR")).exists()
+    path.unlink()
+    assert run() == set()
+
+
 def deep_grey_labels() -> np.ndarray:
     """MindGlide's: label 3 reaches beyond the envelope forward, and lacks its hindmost two slices."""
     data = np.zeros((80, 90, 80), np.uint8)

@@ -19,6 +19,7 @@ from thalutils.stage import Rows, Task, usable_scans
 STAGE = "2-5-1-quantitative-maps"
 UNITS = {"R1map": "1/s", "PDmap": "percent", "MTsat": "percent", "R2starmap": "1/s"}
 OWN, FLIPS, DATASET = "study", "study (VFA)", "dataset"
+VALID = "desc-valid_mask.nii.gz"
 SIDECAR_KEYS = ("RepetitionTimeExcitation", "EchoTime", "FlipAngle")
 # What a spoiled gradient echo of a head can have; in milliseconds or radians the same falls outside.
 PLAUSIBLE = (
@@ -45,14 +46,16 @@ def make_maps(task: Task) -> Rows:
         Where an echo, a contrast, the transmit field or an entry of a sidecar is missing, or a map that was
         made already cannot be used.
     """
+    for name in (*(f"{name}.nii.gz" for name in UNITS), VALID):
+        task.derivative(name).unlink(
+            missing_ok=True
+        )  # what cannot be made any more must not stay from before
     found = _found(task)
     if found is None:
         return {}
     made, source = found
     names = {f"{name}.nii.gz": f"{name}.nii.gz" for name in UNITS if (made / f"{name}.nii.gz").exists()}
-    for name in UNITS:
-        task.derivative(f"{name}.nii.gz").unlink(missing_ok=True)
-    task.keep(made, names | {"valid.nii.gz": "desc-valid_mask.nii.gz"})
+    task.keep(made, names | {"valid.nii.gz": VALID})
     factors = read_json(made / "factors.json") or {}
     rows = [
         task.row(map=name, source=source, factor=factors.get(name, 1.0))
