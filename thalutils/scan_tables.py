@@ -144,7 +144,7 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
             name,
             None,
             None,
-            f"{bids / name} is left out: a person's folder is sub- and then letters and digits.",
+            f"{name} is left out: a person's folder is sub- and then letters and digits.",
         )
         for name in known
         if name not in folders
@@ -164,7 +164,7 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
         theirs = entry.tables["participants"].set_index("participant_id")
         theirs["group"] = theirs["group"].mask(theirs["group"] == DEFAULTS["group"])
         for person in theirs.index.difference(folders):
-            told = f"{path.name}: {person} has no folder {bids / person}. Add the scans or remove the row."
+            told = f"{path.name}: {person} has no folder in the dataset. Add the scans or remove the row."
             faults.append((person, None, None, told))
         people = _first_known(people, theirs.reindex(people.index))
         mine = entry.tables["sessions"]
