@@ -23,6 +23,7 @@ REAL = {
     "registration.n": 0, "registration.n_excluded": 0, "overlap.n": 0, "agreement.n": 0, "change.n": 0,
     "trial.n_patients": 0, "trial.n_controls": 0,
     "scorecard.n": 290, "scorecard.claims": 24, "scorecard.agrees": 3, "scorecard.differs": 2, "scorecard.cannot": 285,
+    "scorecard.findings": 234, "scorecard.findings_agrees": 2, "scorecard.findings_differs": 1, "scorecard.findings_cannot": 231,
     "scorecard.claims_holds": 0, "scorecard.claims_fails": 0, "scorecard.claims_cannot": 24,
 }  # fmt: skip
 SIMULATED = REAL | {

@@ -18,6 +18,8 @@ from thalutils.report.embed import note
 from thalutils.report.panels import LINE_INCH, name_rows, panel_grid, shown_panels
 from thalutils.result_schemas import RESULT_SCHEMAS
 
+# What describes the paper's people, which is no finding in other people.
+WHO = "populations"
 PAPER_SAYS = "The paper: "
 READ = ("overlap", "brain_change", "registration", *RESULT_SCHEMAS)
 # The forest's panels: (section, quantity, outcome) and what they show, by figure.
@@ -68,15 +70,18 @@ def gather(cohort: Cohort) -> dict[str, pd.DataFrame]:
 
 
 def numbers(card: pd.DataFrame, judged: pd.DataFrame) -> dict[str, int | None]:
-    """Count verdicts for the prose; of calibrated and of decided results nothing where there is none."""
+    """Count verdicts for the prose, of all results and of those that are findings; nothing where none is calibrated or decided."""
     built_in = int((card["basis"] == "calibrated").sum())
     found: dict[str, int | None] = {"scorecard.n": len(card), "scorecard.claims": len(judged)}
     decided = int((card["verdict"] != scorecard.UNKNOWN).sum())
     found |= {"scorecard.n_calibrated": built_in or None, "scorecard.n_decided": decided or None}
+    findings = card["section"] != WHO
+    found["scorecard.findings"] = int(findings.sum())
     for verdict in (scorecard.AGREES, scorecard.DIFFERS, scorecard.UNKNOWN):
         word = verdict.split()[0]
         mine = card[card["verdict"] == verdict]
         found[f"scorecard.{word}"] = len(mine)
+        found[f"scorecard.findings_{word}"] = int(findings[mine.index].sum())
         found[f"scorecard.{word}_emergent"] = int((mine["basis"] != "calibrated").sum())
     for verdict in ("holds", "fails", "cannot"):
         mine = judged[judged["verdict"].str.startswith(verdict)]
