@@ -156,3 +156,22 @@ def test_the_order_of_dates_is_found_or_asked_for(dates, order, asked):
     found = Finding()
     assert _marks(pd.DataFrame({"Date": dates}, dtype=str), {"visit_date": "Date"}, found) == order
     assert len(found.questions) == asked
+
+
+def test_masks_of_several_raters_are_found_whether_sided_or_plain(make_dataset, head_file, checkout):
+    cohort = make_dataset("drawn", people=("sub-01", "sub-02"), visits=("ses-01",))
+    for rater, kind, people in (("anna", "dseg", ("sub-01", "sub-02")), ("ben", "mask", ("sub-01",))):
+        for person in people:
+            place = cohort.bids / "derivatives" / rater / person / "ses-01" / "anat"
+            place.mkdir(parents=True)
+            shutil.copyfile(head_file, place / f"{person}_ses-01_desc-thalamus_{kind}.nii.gz")
+    assert init("several", "--bids", cohort.bids).exit_code == 0
+    text = (checkout / "cohorts" / "several.yml").read_text()
+    joined = text.replace("\n#     ", " ")
+    assert "Masks of 2 visits in derivatives/anna." in text
+    assert "Several raters are written as manual: [derivatives/anna, derivatives/ben]" in joined
+    assert "  manual: derivatives/anna\n" in text
+    (cohort.bids / "derivatives" / "anna").rename(cohort.bids / "derivatives" / "x")
+    shutil.rmtree(cohort.bids / "derivatives" / "x")
+    assert init("one", "--bids", cohort.bids).exit_code == 0
+    assert "  manual: derivatives/ben\n" in (checkout / "cohorts" / "one.yml").read_text()
