@@ -70,11 +70,10 @@ def gather(cohort: Cohort) -> dict[str, pd.DataFrame]:
 
 
 def numbers(card: pd.DataFrame, judged: pd.DataFrame) -> dict[str, int | None]:
-    """Count verdicts for the prose, of all results and of those that are findings; nothing where none is calibrated or decided."""
+    """Count verdicts for the prose, of all results and of those that are findings."""
     built_in = int((card["basis"] == "calibrated").sum())
     found: dict[str, int | None] = {"scorecard.n": len(card), "scorecard.claims": len(judged)}
-    decided = int((card["verdict"] != scorecard.UNKNOWN).sum())
-    found |= {"scorecard.n_calibrated": built_in or None, "scorecard.n_decided": decided or None}
+    found["scorecard.n_calibrated"] = built_in or None
     findings = card["section"] != WHO
     found["scorecard.findings"] = int(findings.sum())
     for verdict in (scorecard.AGREES, scorecard.DIFFERS, scorecard.UNKNOWN):
