@@ -92,6 +92,16 @@ def test_a_dataset_without_any_t1w_says_that_no_stage_can_start(make_dataset):
     assert asked == ["no visit has a T1w, and nothing stands in for it: no stage can start."]
 
 
+def test_without_a_t1w_the_scan_of_the_largest_flip_angle_may_stand_in(make_dataset):
+    cohort = make_dataset(scans=tuple(f"anat/flip-{n}_VFA" for n in (1, 2)))
+    for number, angle in ((1, 20), (2, 4)):
+        said = {"FlipAngle": angle, "RepetitionTimeExcitation": 0.015, "EchoTime": 0.003}
+        (cohort.bids / f"flip-{number}_VFA.json").write_text(json.dumps(said))
+    found = scans.look(cohort.bids)
+    assert found.settings["T1w"] == {"suffix": "VFA", "flip": 1}
+    assert "In its place stands the scan of the largest flip angle, in 4 visits." in found.questions[0]
+
+
 def table(folder: Path, text: str, **dictionary: object) -> Path:
     path = folder / "scores.tsv"
     path.write_text(text)

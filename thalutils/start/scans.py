@@ -159,6 +159,7 @@ def _no_t1w(every: list[Session], found: Finding) -> None:
     for kind, more, words in (
         ("UNIT1", {}, "the uniform image of MP2RAGE, whose air is noise"),
         ("MPM", {"acq": "T1w", "echo": 1}, "the first echo of the T1-weighted multi-parameter scan"),
+        ("VFA", _largest_flip(every), "the scan of the largest flip angle"),
     ):
         source = Source(suffix=kind, **more)
         there = [one for one in every if one.find(source)]
@@ -170,6 +171,19 @@ def _no_t1w(every: list[Session], found: Finding) -> None:
             )
             return
     found.questions.append("no visit has a T1w, and nothing stands in for it: no stage can start.")
+
+
+def _largest_flip(every: list[Session]) -> dict[str, int]:
+    """Return the entities of the scan of the largest flip angle, as the first visit's sidecars have it."""
+    first = next((one for one in every if one.flips()), None)
+    if first is None:
+        return {}
+    angles = {path: first.sidecar(path).get("FlipAngle") for path in first.flips()}
+    known = {path: angle for path, angle in angles.items() if isinstance(angle, int | float)}
+    if not known:
+        return {}
+    mine = entities(max(known, key=lambda path: known[path]))
+    return {key: int(mine[key]) for key in ("flip", "echo") if key in mine}
 
 
 def _maps(bids: Path, every: list[Session], found: Finding) -> None:
