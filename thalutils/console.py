@@ -27,6 +27,7 @@ from thalutils.segmenters.catalogue import tools_table
 from thalutils.segmenters.registry import SEGMENTERS
 from thalutils.segmenters.session import has_finished
 from thalutils.stages import Stage
+from thalutils.start.finding import times
 from thalutils.staleness import reason_stale, state_path
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -75,19 +76,23 @@ def _print_scans(cohort: Cohort) -> None:
         return
     sessions = cohort.sessions()
     people = {session.participant_id for session in sessions}
-    out.print(f"{len(people)} people, {len(sessions)} visits in {cohort.bids}")
+    out.print(f"{_who(len(people), len(sessions))} in {cohort.bids}")
     missing: dict[str, list[str]] = {}
     for session in sessions:
         for place in _lacking(session.scans()):
             missing.setdefault(place, []).append(session.key)
     for place, keys in missing.items():
-        out.print(f"  no {place} in {len(keys)} visits: {shorten(keys)}")
+        out.print(f"  no {place} in {times(len(keys), 'visit')}: {shorten(keys)}")
     for tool in SEGMENTERS:
         count = sum(bool(has_finished(tool, cohort, session)) for session in sessions)
         if count:
-            out.print(f"  finished results of {tool.name} in {count} visits: they are read")
+            out.print(f"  finished results of {tool.name} in {times(count, 'visit')}: they are read")
     for row in cohort.row_exclusions.itertuples():
         out.print(f"  left out: {row.reason}", markup=False)
+
+
+def _who(people: int, visits: int) -> str:
+    return f"{times(people, 'person').replace('persons', 'people')}, {times(visits, 'visit')}"
 
 
 def _lacking(found: Collection[str]) -> list[str]:
@@ -116,7 +121,7 @@ def _print_tables(cohort: Cohort) -> bool:
     if not entry.refusals:
         people, visits = len(entry.tables["participants"]), len(entry.tables["sessions"])
         names = shorten(sorted(entry.tables["sessions"]["session_id"].unique()))
-        out.print(f"{people} people, {visits} visits ({names}, in this order) in {entry.path}", markup=False)
+        out.print(f"{_who(people, visits)} ({names}, in this order) in {entry.path}", markup=False)
         for method, count in entry.tables["volumes"]["method"].value_counts(sort=False).items():
             out.print(f"  {method}: volumes of {count} visits", markup=False)
     rows = pd.Series(entry.fault_rows, dtype=int)
