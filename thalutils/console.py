@@ -27,8 +27,8 @@ from thalutils.segmenters.catalogue import tools_table
 from thalutils.segmenters.registry import SEGMENTERS
 from thalutils.segmenters.session import has_finished
 from thalutils.stages import Stage
-from thalutils.start.finding import times
 from thalutils.staleness import reason_stale, state_path
+from thalutils.start.finding import times
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 MOST_ALIKE = 10
