@@ -1,11 +1,16 @@
 """Public files are taken from a local folder if one is named, and are believed only by their content."""
 
+import hashlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 
 from thalutils import fetch
 from thalutils.errors import ImageError
 
 PATH = "training_seg_01.nii.gz"
+CONTENT = bytes(range(256)) * 4096  # 1 MiB, so that a download is cut in its middle
 
 
 def test_changed_content_is_refused(tmp_path, monkeypatch):
@@ -30,3 +35,76 @@ def test_no_network_is_said_with_the_way_out(checkout, monkeypatch):
     monkeypatch.delenv(fetch.DATA_VARIABLE, raising=False)
     with pytest.raises(ImageError, match=r"cannot be downloaded .*THALUTILS_DATA"):
         fetch.fetch("label_maps", PATH)
+
+
+class Server:
+    """A server of one collection that answers as it is told: whole, cut off, other content, or not at all."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers = "whole"
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                if outer.answers == "absent":
+                    self.send_error(404)
+                    return
+                content = b"<html>Please log in</html>" if outer.answers == "other" else CONTENT
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[: len(content) // 2] if outer.answers == "cut" else content)
+
+            def log_message(self, *words: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server(checkout, monkeypatch):
+    found = Server()
+    monkeypatch.delenv(fetch.DATA_VARIABLE, raising=False)
+    monkeypatch.setattr(
+        fetch, "ADDRESS", f"http://127.0.0.1:{found.http.server_port}/{{repository}}/raw/{{commit}}/{{path}}"
+    )
+    blob = hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT, usedforsecurity=False).hexdigest()
+    known = {f"data/training_label_maps/{PATH}": blob}
+    monkeypatch.setattr(fetch, "_blob_ids", lambda collection: known)
+    yield found
+    found.http.shutdown()
+    found.http.server_close()
+
+
+def kept(checkout) -> list[str]:
+    return [path.name for path in (checkout / "data" / "public").rglob("*") if path.is_file()]
+
+
+def test_a_file_is_downloaded_once_from_its_address(server, checkout):
+    for _ in range(2):
+        assert fetch.fetch("label_maps", PATH).read_bytes() == CONTENT
+    commit = fetch.COLLECTIONS["label_maps"]["commit"]
+    assert server.asked == [f"/BBillot/SynthSeg/raw/{commit}/data/training_label_maps/{PATH}"]
+    assert kept(checkout) == [PATH]
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ("cut", "cannot be downloaded"),
+        ("absent", "cannot be downloaded (HTTPError)"),
+        ("other", "is not what was published, and was removed"),
+    ],
+)
+def test_what_did_not_come_whole_is_not_kept_and_is_asked_for_again(server, checkout, answers, words):
+    server.answers = answers
+    with pytest.raises(ImageError) as told:
+        fetch.fetch("label_maps", PATH)
+    assert words in str(told.value)
+    assert kept(checkout) == []
+    server.answers = "whole"
+    assert fetch.fetch("label_maps", PATH).read_bytes() == CONTENT
+    assert len(server.asked) == 2

@@ -111,6 +111,16 @@ class Session:
         wanted = min(known) if contrast == "PDw" else max(known)
         return [path for path, angle in angles.items() if angle == wanted]
 
+    def flips(self) -> list[Path]:
+        """List the scans of variable flip angle (VFA), in the order of their numbers; of several echoes the first."""
+        every = self.find(self.sources.get("VFA") or Source(suffix="VFA"))
+        first = min((_series(path, "flip", "echo") for path in every), default=())
+        mine = sorted((path for path in every if _series(path, "flip", "echo") == first), key=_echo)
+        by_flip: dict[int, Path] = {}
+        for path in mine:
+            by_flip.setdefault(_flip(path), path)
+        return [by_flip[number] for number in sorted(by_flip)]
+
     def sidecar(self, path: Path) -> dict[str, Any]:
         """Return what the JSON files say of an image, those of folders above inherited."""
         found: dict[str, Any] = {}
@@ -124,12 +134,13 @@ class Session:
         return self.image("TB1map")
 
     def scans(self) -> dict[str, Path]:
-        """Return every scan the study may use, by its place in it (``T1w``, ``R1``, ``MPM-PDw-1``, ``TB1map``)."""
+        """Return every scan the study may use, by its place (``T1w``, ``R1``, ``MPM-PDw-1``, ``VFA-1``, ``TB1map``)."""
         places = {name: self.image(name) for name in ("T1w", "FLAIR", "T2w")}
         places["R1"] = self.ready_r1()
         for contrast in CONTRASTS:
             for path in self.echoes(contrast):
                 places[f"MPM-{contrast}-{_echo(path)}"] = path
+        places |= {f"VFA-{_flip(path)}": path for path in self.flips()}
         places["TB1map"] = self.b1_map()
         return {place: path for place, path in places.items() if path is not None}
 
@@ -138,7 +149,11 @@ def _echo(path: Path) -> int:
     return int(entities(path).get("echo", 0))
 
 
-def _series(path: Path) -> tuple[Any, ...]:
-    """Return what the echoes of one series have in common, so that the plainest and first run sorts first."""
-    mine = {key: value for key, value in entities(path).items() if key != "echo"}
+def _flip(path: Path) -> int:
+    return int(entities(path).get("flip", 0))
+
+
+def _series(path: Path, *but: str) -> tuple[Any, ...]:
+    """Return what the scans of one series have in common, so that the plainest and first run sorts first."""
+    mine = {key: value for key, value in entities(path).items() if key not in (but or ("echo",))}
     return len(mine), int(mine.get("run", 0)), suffix(path), *sorted(mine.items())

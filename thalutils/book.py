@@ -17,7 +17,8 @@ from thalutils.process import run_program
 from thalutils.stages import Stage, applies, notebook_path
 from thalutils.staleness import executed_path
 
-DEFAULT_BOOK = ("phantom", "twin")
+TWIN = "twin"
+DEFAULT_BOOK = ("phantom", TWIN)
 BUILD_LIMIT_S = 1800.0
 
 
@@ -115,10 +116,17 @@ def _write_absent(root: Path, stage: Stage, cohorts: list[Cohort], target: Path)
     """Write what stands in for a page that no cohort of the book can have."""
     title = _title(nbformat.read(notebook_path(root, stage), as_version=4))
     names = " and ".join(f"`{cohort.name}`" for cohort in cohorts)
-    text = (
-        f"---\norphan: true\n---\n\n{title}\n\nThis page would show the stage *{stage.title}*. It works on "
-        f"{stage.needs}, and {names} came as {cohorts[0].kind}, so it is not part of this book.\n"
-    )
+    if stage.needs == TWIN:
+        why = (
+            f"This page is about the simulated cohort `{TWIN}`, and this book is of {names}. "
+            f"`make book COHORT={TWIN}` builds a book that has it."
+        )
+    else:
+        why = (
+            f"This page would show the stage *{stage.title}*. It works on {stage.needs}, and {names} came as "
+            f"{cohorts[0].kind}, so it is not part of this book."
+        )
+    text = f"---\norphan: true\n---\n\n{title}\n\n{why}\n"
     target.write_text(text, encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """What the commands print: checks, progress and summaries."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -28,9 +28,11 @@ from thalutils.segmenters.registry import SEGMENTERS
 from thalutils.segmenters.session import has_finished
 from thalutils.stages import Stage
 from thalutils.staleness import reason_stale, state_path
+from thalutils.start.finding import times
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 MOST_ALIKE = 10
+R1_SOURCE = "source of R1 (MPM, VFA, or a map of R1 or T1)"
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -74,21 +76,40 @@ def _print_scans(cohort: Cohort) -> None:
         return
     sessions = cohort.sessions()
     people = {session.participant_id for session in sessions}
-    out.print(f"{len(people)} people, {len(sessions)} visits in {cohort.bids}")
+    out.print(f"{_who(len(people), len(sessions))} in {cohort.bids}")
     missing: dict[str, list[str]] = {}
     for session in sessions:
-        found = session.scans()
-        for place in ("T1w", "FLAIR", "MPM-PDw-1", "MPM-T1w-1", "MPM-MTw-1", "TB1map"):
-            if place not in found:
-                missing.setdefault(place, []).append(session.key)
+        for place in _lacking(session.scans()):
+            missing.setdefault(place, []).append(session.key)
     for place, keys in missing.items():
-        out.print(f"  no {place} in {len(keys)} visits: {shorten(keys)}")
+        out.print(f"  no {place} in {times(len(keys), 'visit')}: {shorten(keys)}")
     for tool in SEGMENTERS:
         count = sum(bool(has_finished(tool, cohort, session)) for session in sessions)
         if count:
-            out.print(f"  finished results of {tool.name} in {count} visits: they are read")
+            out.print(f"  finished results of {tool.name} in {times(count, 'visit')}: they are read")
     for row in cohort.row_exclusions.itertuples():
         out.print(f"  left out: {row.reason}", markup=False)
+
+
+def _who(people: int, visits: int) -> str:
+    return f"{times(people, 'person').replace('persons', 'people')}, {times(visits, 'visit')}"
+
+
+def _lacking(found: Collection[str]) -> list[str]:
+    """Return what a visit lacks of the scans that the study has a use for; of R1, what its source lacks.
+
+    Examples
+    --------
+    >>> _lacking({"T1w"}), _lacking({"T1w", "FLAIR", "R1"}), _lacking({"T1w", "FLAIR", "VFA-1", "VFA-2"})
+    (['FLAIR', 'source of R1 (MPM, VFA, or a map of R1 or T1)'], [], ['TB1map'])
+    """
+    wanted = ["T1w", "FLAIR"]
+    if "R1" not in found:
+        if any(place.startswith("MPM") for place in found):
+            wanted += ["MPM-PDw-1", "MPM-T1w-1", "MPM-MTw-1", "TB1map"]
+        else:
+            wanted.append("TB1map" if any(place.startswith("VFA") for place in found) else R1_SOURCE)
+    return [place for place in wanted if place not in found]
 
 
 def _print_tables(cohort: Cohort) -> bool:
@@ -100,7 +121,7 @@ def _print_tables(cohort: Cohort) -> bool:
     if not entry.refusals:
         people, visits = len(entry.tables["participants"]), len(entry.tables["sessions"])
         names = shorten(sorted(entry.tables["sessions"]["session_id"].unique()))
-        out.print(f"{people} people, {visits} visits ({names}, in this order) in {entry.path}", markup=False)
+        out.print(f"{_who(people, visits)} ({names}, in this order) in {entry.path}", markup=False)
         for method, count in entry.tables["volumes"]["method"].value_counts(sort=False).items():
             out.print(f"  {method}: volumes of {count} visits", markup=False)
     rows = pd.Series(entry.fault_rows, dtype=int)

@@ -33,7 +33,8 @@ def fetch(collection: str, path: str) -> Path:
     """Return a local copy of one file of a public collection, its content checked.
 
     A folder named by ``THALUTILS_DATA`` is used first; else the file is downloaded once into
-    ``data/public`` of the checkout.
+    ``data/public`` of the checkout. It takes its name there only when it is whole, and a download that is not
+    what was published is removed, so that the next call asks for it again.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def fetch(collection: str, path: str) -> Path:
     local = os.environ.get(DATA_VARIABLE)
     if local and (Path(local) / collection / path).is_file():
         found = Path(local) / collection / path
-        _check(collection, path, found)
+        if not _published(collection, path, found):
+            raise ImageError(f"{found}: its content is not the published one. Put the published file there.")
         return found
     source = COLLECTIONS[collection]
     url = ADDRESS.format(**source | {"path": source["prefix"] + path})
@@ -66,16 +68,21 @@ def fetch(collection: str, path: str) -> Path:
                 f"{collection}/{path}: cannot be downloaded ({type(error).__name__}){where}. Connect to "
                 f"the network, or put the file from {url} under a folder and name it by {DATA_VARIABLE}."
             ) from None
-    _check(collection, path, target)
+    if not _published(collection, path, target):
+        target.unlink()
+        raise ImageError(
+            f"{collection}/{path}: what came from {url} is not what was published, and was removed. Run again; where it "
+            "comes back, something between here and there answers in its place."
+        )
     return target
 
 
-def _check(collection: str, path: str, found: Path) -> None:
+def _published(collection: str, path: str, found: Path) -> bool:
+    """Return whether a file's content is the one that is known; true where none is."""
     expected = _blob_ids(collection).get(COLLECTIONS[collection]["prefix"] + path)
     content = found.read_bytes()
     blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-    if expected is not None and blob != expected:
-        raise ImageError(f"{found}: its content is not the published one. Delete it and run again.")
+    return expected is None or blob == expected
 
 
 def _blob_ids(collection: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ DEFAULTS = {
 # What is looked at in them, for telling whether it has changed.
 WATCHED = (
     "*/mri/aseg.mgz", "*/stats/aseg.stats", "*/mri/transforms/*_to_*.lta", "**/report.siena", "**/*.nii",
-    "**/*.nii.gz",
+    "**/*.nii.gz", "*/scripts/build-stamp.txt", "dataset_description.json",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from thalutils.cohort import NAME
 from thalutils.errors import UsageError
 from thalutils.files import project_root, write_text
 from thalutils.start import cohort_yaml
+from thalutils.start.finding import times
 
 DONE = 0
 out = Console(highlight=False, soft_wrap=True)
@@ -31,6 +32,6 @@ def init(name: str, bids: Path, participants: Path | None, phenotype: list[Path]
     text, questions = cohort_yaml.write(name, bids, root, tables)
     write_text(target, text)
     out.print(f"Wrote {target}.", markup=False)
-    asked = f"It asks {questions} questions: look for QUESTION. " if questions else ""
+    asked = f"It asks {times(questions, 'question')}: look for QUESTION. " if questions else ""
     out.print(f"{asked}Then: [bold]thalutils check {name}[/]")
     return DONE

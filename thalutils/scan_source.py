@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-PLACES = ("T1w", "FLAIR", "R1", "TB1map", "MPM")
+PLACES = ("T1w", "FLAIR", "R1", "TB1map", "MPM", "VFA")
 MAP_UNITS = {"R1map": ("1/s", "1/ms"), "T1map": ("s", "ms")}
 NOT_MAGNITUDE = {"phase", "real", "imag"}
 

@@ -144,7 +144,7 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
             name,
             None,
             None,
-            f"{bids / name} is left out: a person's folder is sub- and then letters and digits.",
+            f"{name} is left out: a person's folder is sub- and then letters and digits.",
         )
         for name in known
         if name not in folders
@@ -164,7 +164,7 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
         theirs = entry.tables["participants"].set_index("participant_id")
         theirs["group"] = theirs["group"].mask(theirs["group"] == DEFAULTS["group"])
         for person in theirs.index.difference(folders):
-            told = f"{path.name}: {person} has no folder {bids / person}. Add the scans or remove the row."
+            told = f"{path.name}: {person} has no folder in the dataset. Add the scans or remove the row."
             faults.append((person, None, None, told))
         people = _first_known(people, theirs.reindex(people.index))
         mine = entry.tables["sessions"]
@@ -220,11 +220,11 @@ def _fault(person: str, seen: set[str], bids: Path) -> str | None:
         return f"{person} stands here a second time; the first row is used. Remove one."
     folder = bids / person
     if not folder.is_dir():
-        return f"{person} has no folder {folder}. Add the scans or remove the row."
+        return f"{person} has no folder in the dataset. Add the scans or remove the row."
     try:
         list(folder.iterdir())
     except OSError as error:
-        return f"{folder} cannot be read ({error.strerror}). Change its permissions."
+        return f"the folder {person} cannot be read ({error.strerror}). Change its permissions."
     return None
 
 
@@ -232,7 +232,7 @@ def _odd_visits(bids: Path, person: str) -> list[tuple[str, str | None, str | No
     """Say which visits of a person are left out since their folders' names are no session ids."""
     odd = [path for path in sorted((bids / person).glob("ses-*")) if not re.match(SESSION, path.name)]
     told = "is left out: a visit's folder is ses- and then letters and digits."
-    return [(person, None, None, f"{path} {told}") for path in odd]
+    return [(person, None, None, f"{path.relative_to(bids)} {told}") for path in odd]
 
 
 def _truth_value(value: Any) -> bool:

@@ -146,7 +146,9 @@ def frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def exclusion(task: Task, stage: str, reason: str, what: str | None = None) -> dict[str, Any]:
-    """Return the row that says what was left out of a visit, and why."""
+    """Return the row that says what was left out of a visit, and why; places in the dataset are named from there."""
+    for folder in (task.cohort.bids, task.cohort.root):
+        reason = reason.replace(f"{folder}/", "")
     return task.row(stage=stage, method=what or task.what, reason=reason)
 
 

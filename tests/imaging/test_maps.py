@@ -106,3 +106,17 @@ def test_a_sidecar_in_other_units_is_refused(make_dataset, key, value, words):
     (cohort.bids / "acq-PDw_MPM.json").write_text(json.dumps(said | {key: value}))
     with pytest.raises(ImageError, match=words):
         maps.entries(session, path)
+
+
+def test_an_image_that_a_visit_has_no_more_leaves_nothing_aligned(make_dataset, in_process):
+    cohort = make_dataset(people=["sub-01"], visits=["ses-01"])
+    (session,) = cohort.sessions()
+    old = [
+        stage.derivative(cohort, session, one) for one in (*alignment.ENDINGS.values(), alignment.RESCALED)
+    ]
+    for path in old:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run(cohort)
+    assert alignment.run(cohort, "all", {})["registration"].empty
+    assert not any(path.exists() for path in old)

@@ -241,3 +241,12 @@ def test_an_analyze_file_is_refused_since_it_has_no_left(head_file, tmp_path):
     nib.save(nib.AnalyzeImage(np.asarray(head.dataobj).astype(np.int16), None), path)
     with pytest.raises(ImageError, match="does not say which side is left"):
         quality.load(path)
+
+
+def test_a_reason_names_no_place_of_this_machine(make_dataset):
+    """Reasons stand on pages: where a lab keeps its data is nobody's business."""
+    cohort = make_dataset(people=["sub-01"], visits=["ses-01"])
+    task = stage.Task(cohort, cohort.sessions()[0], None, {})
+    said = f"{cohort.bids}/derivatives/first: a.nii, b.nii are all of sub-01. See {cohort.root}/build/logs/x.log."
+    row = stage.exclusion(task, "2-6-2-segmentation", said, "FIRST")
+    assert row["reason"] == "derivatives/first: a.nii, b.nii are all of sub-01. See build/logs/x.log."

@@ -30,16 +30,22 @@ def test_the_methods_with_most_and_least_loss_are_named():
     assert found["change.most_loss_method"] == "FIRST"
     assert found["change.most_loss_percent"] == pytest.approx(means["FIRST"], abs=1e-4)
     assert found["change.least_loss_method"] == "MindGlide-T1"
-    assert (found["change.n_pairs"], found["change.n_different"]) == (1, 1)
+    assert (found["change.n_tested"], found["change.n_different"]) == (1, 1)
     assert found["change.brain_most_r"] >= found["change.brain_least_r"]
-    assert found["change.brain.n_pairs"] == 1
+    assert found["change.brain.n_tested"] == 1
 
 
 def test_what_cannot_be_computed_is_nothing_and_not_zero():
     found = of_change(changes(()), tables.empty("brain_change"))
     assert found["change.most_loss_percent"] is None
     assert found["change.brain_most_method"] is None
-    assert found["change.n_pairs"] == 0
+    assert found["change.n_tested"] is None
+
+
+def test_two_people_rank_no_method():
+    found = of_change(changes(("RRMS",) * 2), tables.empty("brain_change"))
+    assert found["change.n"] == "2"
+    assert found["change.most_loss_method"] is None
 
 
 def test_four_people_leave_no_number_where_individuals_are_not_published(monkeypatch):
@@ -60,7 +66,7 @@ def test_trials_without_an_upper_end_are_counted():
     sizes = trial_size(frame, resamples=200)
     found = change_numbers.trial(sizes, smallest)
     assert (found["trial.n_patients"], found["trial.n_controls"]) == ("30", "6")
-    assert (found["trial.n_methods"], found["trial.n_unbounded"]) == (2, 1)
+    assert (found["trial.n_told"], found["trial.n_unbounded"]) == (2, 1)
     row = sizes.query("method == 'Mine' and slowing_percent == 50 and power == 0.8").iloc[0]
     assert (found["trial.smallest_method"], found["trial.smallest_n"]) == ("Mine", row["n_per_arm"])
     assert found["trial.minimal_percent"] == 2.5

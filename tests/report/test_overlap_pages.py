@@ -96,6 +96,11 @@ def test_what_is_missing_is_said(page):
     assert "<table" not in html
 
 
+def test_without_a_reference_the_page_says_so():
+    assert "nobody of this cohort has a mask drawn by hand" in overlap_pages.measured_table(overlap(0)).data
+    assert "people" in overlap_pages.measured_table(overlap(3)).data
+
+
 def test_measured_counts_people_and_visits():
     later = overlap(2).assign(session_id="ses-2")
     found = overlap_pages.measured(pd.concat([overlap(3), later])).set_index("method")

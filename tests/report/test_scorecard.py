@@ -72,7 +72,7 @@ def test_few_people_decide_nothing():
     card = card_of({"volume_agreement": volume_agreement(n=6)})
     row = card.loc[("volume_agreement", "ccc", "FIRST")]
     assert row["verdict"] == UNKNOWN
-    assert "6 people" in row["note"]
+    assert row["note"] == "Fewer than 10 people decide nothing."
 
 
 @pytest.mark.parametrize(("p", "verdict"), [(0.001, AGREES), (0.2, DIFFERS)])
@@ -200,3 +200,105 @@ def test_brain_volume_change_is_that_of_the_engine_the_correlations_use():
     card = card_of({"brain_change": change, "brain_change_correlation": used})
     row = card.sort_index().loc[("brain_volume_change", "pbvc_mean")].iloc[0]
     assert row["recomputed"] == pytest.approx(values.mean())
+
+
+def population(**sizes: int) -> pd.DataFrame:
+    """The table of populations of a cohort at one visit: diagnoses of some size, their ages known, half of them women."""
+    rows = []
+    for group, n in {"all": sum(sizes.values()), **sizes}.items():
+        about = {"population": "cross-sectional", "group": group, "n_missing": 0, "n": n}
+        rows.append(about | {"variable": "female", "mean": 0.5, "summary": "share"})
+        rows.append(about | {"variable": "age_years", "mean": 41.0, "sd": 9.0, "summary": "mean"})
+    for name in ("reference", "longitudinal"):
+        rows.append({"population": name, "group": "all", "variable": "female", "n": 0, "n_missing": 0})
+    return pd.DataFrame(rows).reindex(columns=list(SCHEMAS["population"].columns))
+
+
+def notes(found: dict[str, pd.DataFrame], **settings) -> pd.Series:
+    card = scorecard.scorecard(found, lambda row: "images", **settings)
+    keys = (
+        card["section"]
+        + " "
+        + card["quantity"]
+        + " "
+        + card["method"].fillna("-")
+        + " "
+        + card["outcome"].fillna("-")
+    )
+    return card.set_index(keys)["note"]
+
+
+def test_what_cannot_be_judged_says_what_is_lacking():
+    """A cohort of RRMS with T1w at one visit, EDSS, and no drawn mask."""
+    columns = list(SCHEMAS["associations"].columns)
+    row = {"analysis": "all", "method": "FIRST", "n": 0}
+    slopes = pd.DataFrame([
+        row | {"outcome": "sdmt", "note": "Missing in everyone: sdmt. Left out, the same in everyone: site."},
+        row | {"outcome": "edss", "n": 3, "note": "3 people for 5 parameters: fewer than 10 residual degrees of freedom."},
+    ]).reindex(columns=columns)  # fmt: skip
+    said = notes({"population": population(RRMS=30), "associations": slopes})
+    assert said["voxel_agreement dice_median FIRST -"] == scorecard.DRAWN
+    assert said["volume_agreement ccc FIRST -"] == scorecard.DRAWN
+    assert said["cross_sectional beta FIRST sdmt"] == "Missing in everyone: sdmt."
+    assert said["cross_sectional beta FIRST edss"] == "Too few people for the model."
+    assert said["cross_sectional beta DBSegment edss"] == "The method gave no result here."
+    assert said["volume_change change_mean FIRST -"] == "Nobody here has volumes at two visits."
+    assert said["volume_change direction PMS -"].endswith(". Nobody here has volumes at two visits.")
+    assert said["longitudinal beta FIRST edss"] == "Nobody here has volumes and scores at two visits."
+    assert said["brain_volume_change pbvc_mean - -"].startswith("Nobody here has a change of brain")
+    assert said["populations n_NMOSD cross_sectional -"] == "Nobody here has this diagnosis."
+    assert said["populations age_mean ground_truth -"] == "Nobody here has a mask drawn by hand."
+    assert said["populations age_mean longitudinal -"] == "Nobody here has a second visit."
+    assert said["populations edss_median cross_sectional -"] == "It is not known of anybody here."
+    assert said["populations n_excluded_r1_registration cross_sectional -"] == "No R1 was registered here."
+    assert not said.str.contains("no such table").any()
+
+
+def test_without_r1_no_registration_of_it_was_lost():
+    flair = registration("ants-rigid").assign(image="FLAIR")
+    card = card_of({"registration": flair})
+    assert np.isnan(card.loc[("populations", "n_excluded_r1_registration", "cross_sectional"), "recomputed"])
+
+
+def test_few_people_of_a_private_cohort_are_not_told_of():
+    few = {"volume_agreement": volume_agreement(n=4), "population": population(RRMS=40, PMS=3, HC=30)}
+    for individuals in (True, False):
+        card = scorecard.scorecard(few, lambda row: "images", individuals=individuals)
+        found = card.set_index(["section", "quantity", "method"])
+        agreement = found[found.index.get_level_values(0) == "volume_agreement"]
+        assert agreement["recomputed"].notna().any() == individuals
+        sizes = found.loc[[("populations", f"n_{name}", "cross_sectional") for name in ("RRMS", "PMS", "HC")]]
+        assert sizes["recomputed"].notna().all() == individuals  # one could be worked out from the others
+        assert found.loc[("populations", "n", "cross_sectional"), "recomputed"] == 73
+        assert found.loc[("populations", "age_mean", "cross_sectional"), "recomputed"] == 41
+    assert (sizes["note"] == scorecard.WITHHELD).all()
+    biased = {"volume_agreement": volume_agreement(n=4)}
+    told, hidden = (
+        claims.claims(biased, "images", individuals=one).set_index("claim") for one in (True, False)
+    )
+    assert "people: FreeSurfer 4" in told.loc["Atlas-based tools overestimate the volume.", "evidence"]
+    assert "4" not in hidden.loc["Atlas-based tools overestimate the volume.", "evidence"]
+
+
+def test_reasons_are_counted_without_what_the_paper_says():
+    card = scorecard.scorecard({}, lambda row: "images")
+    html = scorecard_pages.reasons(card).data
+    for reason in (scorecard.DRAWN, "Nobody here has volumes and scores at two visits."):
+        mine = card["note"].str.endswith(reason)
+        section = card.loc[mine, "section"].iloc[0]
+        assert mine.sum() and f"<td>{section}</td><td>{reason}</td>" in html
+    assert "The paper:" not in html
+    judged = card.assign(verdict=AGREES)
+    assert "Every reported result can be judged" in scorecard_pages.reasons(judged).data
+
+
+def test_prose_on_calibrated_numbers_is_for_cohorts_that_have_them():
+    card = scorecard.scorecard({"volume_agreement": volume_agreement()}, lambda row: "images")
+    judged = claims.claims({}, "images")
+    found = scorecard_pages.numbers(card, judged)
+    assert found["scorecard.n_calibrated"] is None
+    counted = {word: found[f"scorecard.findings_{word}"] for word in ("agrees", "differs", "cannot")}
+    assert sum(counted.values()) == found["scorecard.findings"] == (card["section"] != "populations").sum()
+    assert counted["agrees"] == ((card["verdict"] == AGREES) & (card["section"] != "populations")).sum()
+    twin = scorecard_pages.numbers(card.assign(basis="calibrated"), judged)
+    assert twin["scorecard.n_calibrated"] == len(card)

@@ -1,5 +1,6 @@
 """Pages on tools: what was run, read or never seen, and the masks that are set aside."""
 
+import json
 from html import unescape
 from pathlib import Path
 
@@ -73,6 +74,26 @@ def test_every_tool_stands_in_the_table(cohort):
         assert card.fills.split(";")[0] in unescape(text)
 
 
+def test_the_version_of_what_was_read_is_the_one_that_the_result_names(cohort, monkeypatch):
+    """This machine's version is said of what ran here alone."""
+    table = catalogue.tools_table().assign(version="of this machine")
+    monkeypatch.setattr(catalogue, "tools_table", lambda: table)
+    write(
+        cohort, "masks", mask("DBSegment", "read"), mask("FIRST", "read"), mask("FIRST", "run", visit="ses-02"),
+        mask("Template", "run"),
+    )  # fmt: skip
+    place = cohort.bids / "derivatives" / "dbsegment"
+    place.mkdir(parents=True)
+    made_by = {"GeneratedBy": [{"Name": "DBSegment", "Version": "0.2.2"}]}
+    (place / "dataset_description.json").write_text(json.dumps(made_by))
+    found = tool_pages.versions(cohort)
+    assert found["DBSegment"] == "0.2.2"
+    assert found["Template"] == "of this machine"
+    assert found["FIRST"] == "of this machine (run here), not recorded (read here)"
+    assert found["MindGlide"] is None
+    assert "0.2.2" in tool_pages.tools(cohort).data
+
+
 def test_masks_are_counted_by_origin_and_envelope():
     found = frame(
         "masks", [mask("MindGlide-T1", "run", "FIRST"), mask("MindGlide-T1", "run", "Template", "ses-02")]
@@ -108,6 +129,22 @@ def test_masks_that_are_set_aside_are_shown_and_hidden_where_people_are(cohort, 
     monkeypatch.setattr(privacy, "_page_of", cohort)
     (hidden,) = tool_pages.suspects(cohort)
     assert "sub-01" not in hidden.data
+
+
+def test_deep_grey_matter_that_is_not_believed_is_named_for_what_it_is(cohort):
+    visit = cohort.sessions()[0]
+    row = {"participant_id": "sub-01", "session_id": "ses-01", "image": "T1w", "usable": True, "shape": None}
+    row |= {"voxel_mm": None, "file": str(visit.image("T1w").relative_to(cohort.bids))}
+    tables.write_shards(cohort.results, stage.ACQUISITION, "sub-01", {"scans": frame("scans", [row])})
+    t1w = nib.load(visit.image("T1w"))
+    labels = np.zeros(t1w.shape, np.uint8)
+    labels[30:50, 40:50, 34:46] = 3
+    path = derivative(cohort, visit, endings.suspect_ending("MindGlide-FLAIR"))
+    path.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(labels, t1w.affine), path)
+    (sheet,) = tool_pages.suspects(cohort)
+    assert "deep grey matter of MindGlide-FLAIR" in sheet.data
+    assert "left of" not in sheet.data
 
 
 def test_raters_are_held_against_each_other():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from thalutils.errors import ToolError
+from thalutils.files import read_json
 from thalutils.process import tool_environment
 from thalutils.segmenters import mindglide
 from thalutils.segmenters.mindglide import MindGlide
@@ -111,10 +112,24 @@ def test_weights_that_are_named_are_used_and_must_be_there(installed, monkeypatc
         (np.zeros(SHAPE, np.uint8), AFFINE, "every voxel is background"),
     ],
 )
-def test_labels_of_another_grid_or_of_nothing_are_refused(tmp_path, labels, affine, words):
+def test_labels_of_another_grid_or_of_nothing_are_a_fault_and_can_be_looked_at(
+    tmp_path, labels, affine, words
+):
     like = nib.Nifti1Image(np.ones(SHAPE, np.float32), AFFINE)
-    with pytest.raises(ToolError, match=words):
-        mindglide.save_labels(nib.Nifti1Image(labels, affine), like, tmp_path / "x.nii.gz", "MindGlide on T1")
+    mindglide.save_labels(nib.Nifti1Image(labels, affine), like, tmp_path, "T1", "MindGlide on T1")
+    (fault,) = read_json(tmp_path / mindglide.faults_file("T1"))
+    assert fault.startswith("MindGlide on T1: ") and words in fault
+    aside = nib.load(tmp_path / mindglide.suspect_file("T1"))
+    np.testing.assert_allclose(aside.affine, AFFINE)
+    # the other grid's slices are twice as thick, so that its box of 3 fills this one's
+    assert (np.asarray(aside.dataobj) == (3 if labels.any() else 0)).all()
+
+
+def test_good_labels_have_no_fault(tmp_path):
+    like = nib.Nifti1Image(np.ones(SHAPE, np.float32), AFFINE)
+    labels = nib.Nifti1Image(np.full(SHAPE, 3, np.uint8), AFFINE)
+    mindglide.save_labels(labels, like, tmp_path, "T1", "MindGlide on T1")
+    assert [path.name for path in tmp_path.iterdir()] == ["T1.nii.gz"]
 
 
 def test_finished_labels_are_told_apart_by_their_scans(make_dataset):

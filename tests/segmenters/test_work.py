@@ -8,7 +8,7 @@ from thalutils import stage, tables
 from thalutils.errors import ToolError, UsageError
 from thalutils.files import hash_bytes
 from thalutils.imaging import brain_mask
-from thalutils.segmenters import endings, measure, session
+from thalutils.segmenters import endings, measure, mindglide, session
 from thalutils.segmenters.mindglide import MindGlide
 from thalutils.segmenters.protocol import Availability, write_thalamus
 from thalutils.stage import Task
@@ -115,6 +115,31 @@ def test_a_finished_result_goes_before_a_run(task, no_tools):
     assert (found == labels()).all()
 
 
+def test_a_mask_whose_tool_has_no_work_any_more_is_not_kept(task, no_tools, in_process):
+    """A result that was taken away, or a tool that is gone, must leave no column of an earlier run."""
+    place = task.cohort.bids / "derivatives" / "first"
+    place.mkdir(parents=True)
+    affine = nib.load(task.session.image("T1w")).affine
+    path = place / "sub-01_ses-01_all_none_firstseg.nii.gz"
+    nib.save(nib.Nifti1Image(labels(), affine), path)
+    for name in ("MindGlide-T1", "SAMSEG-T1"):
+        save(task, endings.structures_ending(name), deep_grey_labels())
+    save(task, endings.ending("SAMSEG-T1"), labels())
+    save(task, endings.suspect_ending("SAMSEG-FLAIR"), labels())
+
+    def run() -> set[str]:
+        every = session.pieces(task.cohort, 0, 0, 0, 0)
+        only = lambda visit: [one for one in every(visit) if one.startswith("FIRST")]  # noqa: E731
+        session.run(task.cohort, "all", only, "full", ["FIRST"])
+        return set(session.made(task.cohort, task.session))
+
+    assert run() == {"FIRST"}
+    assert not task.derivative(endings.structures_ending("MindGlide-T1")).exists()
+    assert not task.derivative(endings.suspect_ending("SAMSEG-FLAIR")).exists()
+    path.unlink()
+    assert run() == set()
+
+
 def deep_grey_labels() -> np.ndarray:
     """MindGlide's: label 3 reaches beyond the envelope forward, and lacks its hindmost two slices."""
     data = np.zeros((80, 90, 80), np.uint8)
@@ -182,6 +207,44 @@ def test_finished_mindglide_labels_are_read_and_say_so(task, no_tools):
     (exclusion,) = session.segment(mine)["exclusions"]
     assert "another grid than the T1w" in exclusion["reason"]
     assert not task.derivative(endings.structures_ending("MindGlide-T1")).exists()
+    assert session.fuse(task)["masks"] == []
+    aside = nib.load(task.derivative(endings.suspect_ending("MindGlide-T1")))
+    expected = np.where(deep_grey_labels() == 3, 3, 0)
+    expected[-1] = 0
+    assert (np.asarray(aside.dataobj) == expected).all()  # where the headers place it, to be shown
+    nib.save(nib.Nifti1Image(deep_grey_labels(), affine), path)
+    assert session.segment(mine) == {"exclusions": []}
+    assert not task.derivative(endings.suspect_ending("MindGlide-T1")).exists()
+
+
+def test_a_damaged_finished_result_leaves_the_other_contrasts(task, no_tools):
+    place = task.cohort.bids / "derivatives" / "mindglide"
+    place.mkdir(parents=True)
+    affine = nib.load(task.session.image("T1w")).affine
+    save(task, endings.IMAGES["FLAIR"], np.asarray(nib.load(task.session.image("T1w")).dataobj))
+    (place / "sub-01_ses-01_T1w_seg.nii.gz").write_bytes(b"no image")
+    nib.save(nib.Nifti1Image(deep_grey_labels(), affine), place / "sub-01_ses-01_FLAIR_seg.nii.gz")
+    mine = Task(task.cohort, task.session, "MindGlide T1+FLAIR", task.options)
+    (exclusion,) = session.segment(mine)["exclusions"]
+    assert exclusion["method"] == "MindGlide-T1" and "cannot be read" in exclusion["reason"]
+    assert task.derivative(endings.structures_ending("MindGlide-FLAIR")).exists()
+
+
+def test_labels_that_a_run_left_on_another_grid_are_set_aside_and_the_rest_goes_on(task, monkeypatch):
+    def label(self, images, folder):
+        for contrast, path in images.items():
+            like = nib.load(path)
+            data = deep_grey_labels()[: -1 if contrast == "FLAIR" else None]
+            mindglide.save_labels(nib.Nifti1Image(data, like.affine), like, folder, contrast, contrast)
+
+    monkeypatch.setattr(MindGlide, "label", label)
+    monkeypatch.setattr(MindGlide, "availability", lambda self: Availability(True, "1.3.0"))
+    save(task, endings.IMAGES["FLAIR"], np.asarray(nib.load(task.session.image("T1w")).dataobj))
+    mine = Task(task.cohort, task.session, "MindGlide T1+FLAIR", task.options)
+    (exclusion,) = session.segment(mine)["exclusions"]
+    assert exclusion["method"] == "MindGlide-FLAIR" and "another grid" in exclusion["reason"]
+    assert task.derivative(endings.suspect_ending("MindGlide-FLAIR")).exists()
+    assert task.derivative(endings.structures_ending("MindGlide-T1")).exists()
 
 
 def test_mindglide_takes_all_contrasts_of_a_visit_at_once(task, monkeypatch):

@@ -98,7 +98,7 @@ def test_a_multi_parameter_dataset_as_the_public_example_is_laid_out(checkout, i
     (question,) = questions(text)
     assert question.startswith("no visit has a T1w, from which every stage starts.")
     assert "# - PDw (multi-parameter): 3 echoes at 2 to 6 ms, TR 25 ms, 6 degrees." in text
-    assert "1 people, 1 visits" in thalutils("check", "qmri_mpm")
+    assert "1 person, 1 visit in" in thalutils("check", "qmri_mpm")
     cohort = Cohort.load("qmri_mpm")
     scans, excluded = first_stages(cohort)
     assert set(scans["image"]) == {"T1w", "TB1map", *(f"MPM-{c}-{n}" for c in ECHOES_S for n in (1, 2))} | {
@@ -182,7 +182,7 @@ def test_a_dataset_with_runs_and_acquisitions_and_scores_by_visit(checkout, in_p
     path = checkout / "cohorts" / "runs.yml"
     path.write_text(path.read_text() + "scans:\n  T1w: {suffix: T1w, acq: mprage, run: 2}\n")  # the answer
     told = thalutils("check", "runs")
-    assert "1 people, 2 visits" in told
+    assert "1 person, 2 visits" in told
     assert "scores.csv: sub-07 has no folder" in told
     cohort = Cohort.load("runs")
     visits = cohort.clinical().set_index("session_id")

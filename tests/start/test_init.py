@@ -41,9 +41,9 @@ def test_a_table_that_is_not_there_is_refused(make_dataset, tmp_path):
 
 
 def test_raw_scans_that_need_a_fit_are_asked_about(make_dataset, head_file):
-    cohort = make_dataset(scans=("anat/T1w", "anat/flip-1_VFA", "anat/inv-1_IRT1", "fmap/flip-1_TB1TFL"))
+    cohort = make_dataset(scans=("anat/T1w", "anat/inv-1_IRT1", "anat/inv-1_MP2RAGE", "fmap/flip-1_TB1TFL"))
     asked = " ".join(scans.look(cohort.bids).questions)
-    assert "4 visits have variable flip angles (VFA), which this study does not fit" in asked
+    assert "4 visits have the inversions of MP2RAGE (MP2RAGE), which this study does not fit" in asked
     assert "inversion times (IRT1)" in asked
     assert "raw scans of the transmit field (TB1TFL) and no map" in asked
     folder = cohort.bids / "derivatives" / "qmrlab" / "sub-01" / "ses-01" / "anat"
@@ -52,6 +52,27 @@ def test_raw_scans_that_need_a_fit_are_asked_about(make_dataset, head_file):
     found = scans.look(cohort.bids)
     assert found.settings["R1"] == {"suffix": "T1map", "folder": "derivatives/qmrlab", "unit": "ms"}
     assert not found.questions
+
+
+def test_flip_angles_are_described_and_what_their_fit_lacks_is_asked_for(make_dataset):
+    names = [f"anat/flip-{number}_VFA" for number in (1, 2, 3)]
+    cohort = make_dataset(scans=("anat/T1w", *names))
+    (cohort.bids / "VFA.json").write_text(json.dumps({"RepetitionTimeExcitation": 0.015, "EchoTime": 0.003}))
+    found = scans.look(cohort.bids)
+    assert "of the variable flip angles of 4 visits: its JSON sidecar lacks FlipAngle." in found.questions[0]
+    for number, angle in ((1, 3), (2, 12), (3, 22.5)):
+        (cohort.bids / f"flip-{number}_VFA.json").write_text(json.dumps({"FlipAngle": angle}))
+    found = scans.look(cohort.bids)
+    assert (
+        "Variable flip angles (VFA) in 4 visits: 3, 12, 22.5 degrees, TR 15 ms. R1 is fitted."
+        in found.remarks
+    )
+    assert found.questions == [
+        "4 visits have variable flip angles and no TB1map (sub-01_ses-01, sub-01_ses-02, sub-02_ses-01, sub-02_ses-02): no R1 there."
+    ]
+    for number in (1, 2, 3):
+        (cohort.bids / f"flip-{number}_VFA.json").write_text(json.dumps({"FlipAngle": 9}))
+    assert "2 different flip angles at least are needed" in scans.look(cohort.bids).questions[0]
 
 
 def test_sidecars_in_milliseconds_are_asked_about_once(make_dataset):
@@ -69,6 +90,16 @@ def test_sidecars_in_milliseconds_are_asked_about_once(make_dataset):
 def test_a_dataset_without_any_t1w_says_that_no_stage_can_start(make_dataset):
     asked = scans.look(make_dataset(scans=("anat/T2w",)).bids).questions
     assert asked == ["no visit has a T1w, and nothing stands in for it: no stage can start."]
+
+
+def test_without_a_t1w_the_scan_of_the_largest_flip_angle_may_stand_in(make_dataset):
+    cohort = make_dataset(scans=tuple(f"anat/flip-{n}_VFA" for n in (1, 2)))
+    for number, angle in ((1, 20), (2, 4)):
+        said = {"FlipAngle": angle, "RepetitionTimeExcitation": 0.015, "EchoTime": 0.003}
+        (cohort.bids / f"flip-{number}_VFA.json").write_text(json.dumps(said))
+    found = scans.look(cohort.bids)
+    assert found.settings["T1w"] == {"suffix": "VFA", "flip": 1}
+    assert "In its place stands the scan of the largest flip angle, in 4 visits." in found.questions[0]
 
 
 def table(folder: Path, text: str, **dictionary: object) -> Path:
@@ -135,3 +166,22 @@ def test_the_order_of_dates_is_found_or_asked_for(dates, order, asked):
     found = Finding()
     assert _marks(pd.DataFrame({"Date": dates}, dtype=str), {"visit_date": "Date"}, found) == order
     assert len(found.questions) == asked
+
+
+def test_masks_of_several_raters_are_found_whether_sided_or_plain(make_dataset, head_file, checkout):
+    cohort = make_dataset("drawn", people=("sub-01", "sub-02"), visits=("ses-01",))
+    for rater, kind, people in (("anna", "dseg", ("sub-01", "sub-02")), ("ben", "mask", ("sub-01",))):
+        for person in people:
+            place = cohort.bids / "derivatives" / rater / person / "ses-01" / "anat"
+            place.mkdir(parents=True)
+            shutil.copyfile(head_file, place / f"{person}_ses-01_desc-thalamus_{kind}.nii.gz")
+    assert init("several", "--bids", cohort.bids).exit_code == 0
+    text = (checkout / "cohorts" / "several.yml").read_text()
+    joined = text.replace("\n#     ", " ")
+    assert "Masks of 2 visits in derivatives/anna." in text
+    assert "Several raters are written as manual: [derivatives/anna, derivatives/ben]" in joined
+    assert "  manual: derivatives/anna\n" in text
+    (cohort.bids / "derivatives" / "anna").rename(cohort.bids / "derivatives" / "x")
+    shutil.rmtree(cohort.bids / "derivatives" / "x")
+    assert init("one", "--bids", cohort.bids).exit_code == 0
+    assert "  manual: derivatives/ben\n" in (checkout / "cohorts" / "one.yml").read_text()

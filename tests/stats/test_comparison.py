@@ -152,3 +152,56 @@ def test_people_without_change_do_not_break_the_bootstrap(change_frame):
     frame["delta_edss"] = np.where(frame["participant_id"] == "sub-007", 1.0, 0.0)
     row = the_row(compared(frame, "longitudinal"), "edss", "A")
     assert np.isfinite([row["beta_std_low"], row["beta_std_high"]]).all()
+
+
+def shifted(frame, predictor, outcome):
+    """Return a frame of two sites, the second with larger volumes and lower outcomes than its people have."""
+    second = frame["participant_id"].str[-3:].astype(int) % 3 == 1
+    moved = frame[[predictor, outcome]] + np.outer(second, [3 * frame[predictor].std(), -20.0])
+    return frame.assign(site=np.where(second, "B", "A"), **moved)
+
+
+@pytest.mark.parametrize(
+    ("design", "predictor", "outcome"), [("cross-sectional", "volume_ml", "sdmt"), ("longitudinal", "delta_ml", "delta_sdmt")],
+)  # fmt: skip
+def test_a_shift_between_sites_does_not_bend_standardised_slopes(
+    baseline_frame, change_frame, design, predictor, outcome
+):
+    plain = (baseline_frame if design == "cross-sectional" else change_frame)(n=300)
+    moved = shifted(plain, predictor, outcome)
+    tables = {
+        name: compared(frame, design)
+        for name, frame in {
+            "truth": shifted(plain, predictor, outcome).assign(**plain[[predictor, outcome]]),
+            "sites": moved,
+            "ignored": moved.assign(site="A"),
+        }.items()
+    }
+    rows = {name: the_row(table, "sdmt", "A") for name, table in tables.items()}
+    # What the sites share is taken out before: the share explained is as if nobody had moved them.
+    assert rows["sites"]["partial_r2"] == pytest.approx(rows["truth"]["partial_r2"])
+    for end in ("low", "high"):
+        key = f"partial_r2_{end}"
+        assert rows["sites"][key] == pytest.approx(rows["truth"][key])
+    assert rows["ignored"]["beta_std"] < -0.5 < rows["sites"]["beta_std"]
+    assert rows["ignored"]["beta_std_high"] < rows["sites"]["beta_std_low"]
+
+
+def test_the_bootstrap_is_adjusted_for_sites_by_their_means(baseline_frame):
+    frame = shifted(baseline_frame(n=200, methods=["A"]), "volume_ml", "sdmt")
+    row = the_row(compared(frame, resamples=1, seed=6), "sdmt", "A")
+    [counts] = resampled_counts(np.zeros(200), 1, 6)
+    drawn = frame.sort_values("participant_id").reset_index(drop=True)
+    drawn = drawn.loc[drawn.index.repeat(counts.astype(int))]
+    expected = fit(drawn, "sdmt", "volume_ml", [*COVARIATES, "site"])
+    assert row["beta_std_low"] == pytest.approx(expected["beta_std"])
+    assert row["partial_r2_low"] == pytest.approx(expected["partial_r2"])
+
+
+def test_sites_of_one_diagnosis_each_still_have_slopes(baseline_frame):
+    frame = baseline_frame()
+    row = the_row(compared(frame.assign(site=frame["group"].map(lambda name: f"clinic {name}"))), "sdmt", "A")
+    plain = the_row(compared(frame), "sdmt", "A")
+    assert row["note"] == "Left out as far as other covariates determine it: group."
+    for key in ("beta_std", "partial_r2", "beta_std_low", "partial_r2_high"):
+        assert row[key] == pytest.approx(plain[key])

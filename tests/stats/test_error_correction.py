@@ -131,3 +131,29 @@ def test_a_covariate_that_cannot_be_calibrated_is_named(baseline_frame):
     assert np.isfinite(row["beta_corrected_low"])
     alone = the_row(error_corrected(frame[frame["sex"] == "F"], references(frame, drawn), resamples=50))
     assert alone["note"] == "Left out, the same in everyone: sex."
+
+
+def test_a_shift_between_sites_bends_neither_slope(baseline_frame):
+    frame, true = known(baseline_frame(n=4000, methods=["A"]), share=0.5)
+    second = frame.index.to_numpy() % 2 == 1
+    # The second site's scanner makes thalami larger by the method alone, and its people do worse.
+    moved = frame.assign(
+        site=np.where(second, "B", "A"), volume_ml=frame["volume_ml"] + 3.0 * second, sdmt=frame["sdmt"] - 15.0 * second
+    )  # fmt: skip
+    row = the_row(error_corrected(moved, references(moved, true), resamples=200))
+    ignored = the_row(error_corrected(moved.assign(site="A"), references(moved, true), resamples=200))
+    plain = the_row(error_corrected(frame, references(frame, true), resamples=2))
+    assert row["beta"] == pytest.approx(plain["beta"], rel=0.02)
+    assert row["attenuation"] == pytest.approx(plain["attenuation"], rel=0.02)
+    assert row["beta_corrected_low"] < 2 < row["beta_corrected_high"]
+    assert ignored["beta_high"] < 0 and ignored["attenuation"] < 0.5 * row["attenuation"]
+
+
+def test_a_reference_of_one_site_calibrates_without_the_site_and_says_so(baseline_frame):
+    frame, true = known(baseline_frame(methods=["A"]))
+    frame = frame.assign(site=np.where(frame.index % 2, "B", "A"))
+    at_a = set(frame.loc[frame["site"] == "A", "participant_id"])
+    drawn = {who: value for who, value in true.items() if who in at_a}
+    row = the_row(error_corrected(frame, references(frame, drawn), resamples=50))
+    assert row["note"] == "Calibration: Left out, the same in everyone: site."
+    assert np.isfinite(row["beta_corrected"])

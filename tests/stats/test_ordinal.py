@@ -147,3 +147,64 @@ def test_nobody_has_no_row():
     frame = pd.DataFrame({name: [] for name in ["method", "edss", "delta_edss"]})
     assert ordinal.rows(frame) == []
     assert ordinal.proportional_odds(frame).empty
+
+
+def two_sites(n=3000):
+    """Return changes whose odds follow the volume by 1.5 per mL, in two sites that move both on their own."""
+    rng = np.random.default_rng(3)
+    second = np.arange(n) % 3 == 0
+    size = rng.normal(0, 0.5, n) - 1.0 * second  # the second site's scanner was changed between the visits
+    latent = 1.5 * size + 3.0 * second + rng.logistic(0, 1, n)
+    return pd.DataFrame({
+        "participant_id": [f"sub-{i}" for i in range(n)], "method": "A", "site": np.where(second, "B", "A"),
+        "sex": "F", "age_years": 40 + rng.normal(0, 9, n), "icv_z": rng.normal(0, 1, n), "steroids_since_last": 0.0,
+        "interval_years": 1.0, "edss": 3.0, "delta_ml": size,
+        "delta_edss": np.select([latent < -1.5, latent > 1.5], [-1.0, 1.0], 0.0), "group": "RRMS",
+    })  # fmt: skip
+
+
+def test_a_shift_between_sites_does_not_bend_the_slope():
+    frame = two_sites()
+    known, ignored = the_row(frame), the_row(frame.assign(site="A"))
+    assert known["beta_low"] < 1.5 < known["beta_high"]
+    assert known["beta"] == pytest.approx(1.5, abs=0.2)
+    assert ignored["beta_high"] < 1.0  # the shift, ignored, hides most of it
+    assert "site" not in known["note"]
+    assert ignored["note"] == known["note"]
+    assert the_test(frame)["p"] > 0.01 > the_test(frame.assign(site="A"))["p"]
+
+
+NUMBERS = ("n", "beta", "se", "p")
+
+
+@pytest.mark.parametrize("change", [2.0, -2.0])
+@pytest.mark.parametrize("name", ["A small one", "C"])
+def test_a_site_of_which_all_are_worse_tells_nothing_of_the_slope_and_is_left_out(change, name):
+    """Its indicator has no finite estimate, by name the first or the last; the slope is that of the others."""
+    frame = two_sites(600)
+    lone = frame["participant_id"].isin([f"sub-{n}" for n in range(5)])
+    odd = frame.assign(
+        site=frame["site"].where(~lone, name), delta_edss=frame["delta_edss"].where(~lone, change)
+    )
+    row, others = the_row(odd), the_row(odd[~lone])
+    assert {key: row[key] for key in NUMBERS} == {key: others[key] for key in NUMBERS}
+    assert f"Left out, since all of the site are worse or all better: {name}." in row["note"]
+    assert the_test(odd)["chi2"] == the_test(odd[~lone])["chi2"]
+    assert the_test(odd)["n"] == len(frame) - 5
+    # with one of the site in another category the indicator is finite, and the slope hardly another
+    mixed = the_row(odd.assign(delta_edss=odd["delta_edss"].where(odd["participant_id"] != "sub-0", 0.0)))
+    assert mixed["n"] == len(frame) and mixed["beta"] == pytest.approx(row["beta"], rel=0.1)
+
+
+def test_where_all_sites_are_one_sided_there_is_no_slope():
+    frame = two_sites(300)
+    split = frame.assign(delta_edss=np.where(frame["site"] == "B", 2.0, 0.0))
+    assert_empty(split, "There is nobody to analyse")
+
+
+def test_more_covariates_can_be_named(people):
+    tall = people.assign(group=np.where(people["age_years"] > people["age_years"].median(), "PMS", "RRMS"))
+    [plain], [more] = ordinal.rows(tall), ordinal.rows(tall, covariates=["group"])
+    assert more["beta"] != pytest.approx(plain["beta"], rel=1e-4)
+    tested = ordinal.proportional_odds(tall, covariates=["group"])
+    assert tested["chi2"].item() != pytest.approx(the_test(tall)["chi2"], rel=1e-4)

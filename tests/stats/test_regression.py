@@ -137,3 +137,23 @@ def test_winsorising_clips_at_interpolated_percentiles():
     inside = values.between(5, 95)
     assert clipped[inside].equals(values[inside])
     assert winsorise(pd.Series([0.0, 1.0]), 10, 90).tolist() == pytest.approx([0.1, 0.9])
+
+
+def test_what_other_covariates_determine_is_left_out_and_named(people):
+    # Each site has a diagnosis of its own, but the third, which shares those of the second.
+    site = pd.Series(np.array(["A", "B", "C"])[people.index % 3])
+    group = site.map({"A": "HC", "B": "RRMS", "C": "RRMS"})
+    both = people.assign(site=site, group=group)
+    row = fit(both, "edss", "volume_ml", [*PAPER, "site", "group"])
+    assert row["note"] == "Left out as far as other covariates determine it: group."
+    assert row == fit(both, "edss", "volume_ml", [*PAPER, "site"]) | {"note": row["note"]}
+    turned = fit(both, "edss", "volume_ml", [*PAPER, "group", "site"])
+    assert turned["note"] == "Left out as far as other covariates determine it: site."
+    assert turned["beta"] == pytest.approx(row["beta"]) and turned["se"] == pytest.approx(row["se"])
+
+
+def test_a_site_may_be_called_what_a_diagnosis_is_called(people):
+    both = people.assign(site=np.where(people.index % 2, "PMS", "Kiel"))
+    row = fit(both, "edss", "volume_ml", [*PAPER, "group", "site"])
+    named = fit(both.assign(site=both["site"].replace("PMS", "Ulm")), "edss", "volume_ml", [*PAPER, "group", "site"])  # fmt: skip
+    assert row == named

@@ -94,3 +94,19 @@ def test_winsorising_does_not_hide_what_is_missing(frame):
 
 def test_no_method_makes_an_empty_table(frame):
     assert specification_curve(frame.iloc[:0]).empty
+
+
+def test_sites_are_a_covariate_wherever_the_papers_are(frame):
+    second = frame["participant_id"].str[-3:].astype(int) % 3 == 1
+    moved = frame.assign(
+        site=np.where(second, "B", "A"), delta_ml=frame["delta_ml"] - 2.0 * second, delta_edss=frame["delta_edss"] + 2.0 * second
+    )  # fmt: skip
+    curve = specification_curve(moved)
+    paper = longitudinal(moved).set_index(["analysis", "outcome", "method"]).loc[("all", "edss", "A")]
+    assert the_row(curve)["beta"] == pytest.approx(paper["beta"])
+    shifted = frame.assign(site=moved["site"])  # the same people before anybody moved them
+    for name in ("paper", "paper+group"):
+        before = the_row(specification_curve(shifted), covariates=name)
+        assert the_row(curve, covariates=name)["beta"] == pytest.approx(before["beta"])
+        assert the_row(curve, covariates=name)["p"] == pytest.approx(before["p"])
+    assert the_row(curve, covariates="age+sex+icv")["beta"] < -0.5

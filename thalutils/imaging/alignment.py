@@ -32,7 +32,7 @@ def pieces(cohort: Cohort) -> Callable[[Session], tuple[str, ...]]:
     """Return which images of a visit are to be registered: those whose scans or maps are there."""
 
     def chosen(session: Session) -> tuple[str, ...]:
-        r1 = bool(session.echoes("PDw")) or session.ready_r1() is not None
+        r1 = bool(session.echoes("PDw") or session.flips()) or session.ready_r1() is not None
         r1 = r1 or derivative(cohort, session, "R1map.nii.gz").exists()
         there = {"R1": r1, "FLAIR": session.image("FLAIR") is not None}
         return tuple(image for image in IMAGES if there[image])
@@ -43,13 +43,20 @@ def pieces(cohort: Cohort) -> Callable[[Session], tuple[str, ...]]:
 def run(cohort: Cohort, participants: str, options: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """Align the images of the chosen people; return the tables ``registration`` and ``exclusions``.
 
+    What was aligned before of images that a visit does not have any more is removed.
+
     Raises
     ------
     StageFailure
         After all the rest is written, where a task failed in an unforeseen way.
     """
+    chosen = pieces(cohort)
+    for session in cohort.sessions(participants):
+        for image in set(IMAGES) - set(chosen(session)):
+            for ending in (ENDINGS[image], *([RESCALED] if image == "R1" else [])):
+                derivative(cohort, session, ending).unlink(missing_ok=True)
     return stage.run(
-        cohort, STAGE, participants, align, makes=["registration"], pieces=pieces(cohort), options=options
+        cohort, STAGE, participants, align, makes=["registration"], pieces=chosen, options=options
     )
 
 

@@ -1,4 +1,4 @@
-"""Quantitative maps of a visit: from its multi-parameter scans to R1, PD, MTsat and R2*."""
+"""Quantitative maps of a visit: from its multi-parameter scans to R1, PD, MTsat and R2*, or from flip angles to R1."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from nibabel.processing import resample_from_to
 from thalutils.bids import CONTRASTS, Session
 from thalutils.errors import ImageError
 from thalutils.files import hash_file, read_json
-from thalutils.imaging import accuracy, gibbs, hmri, proton_density, qmri, quality
+from thalutils.imaging import accuracy, gibbs, hmri, proton_density, qmri, quality, vfa
 from thalutils.imaging.registration import R1_MAX_PER_S
 from thalutils.process import cached, code_hash
 from thalutils.scan_source import MAP_UNITS, suffix
@@ -18,7 +18,8 @@ from thalutils.stage import Rows, Task, usable_scans
 
 STAGE = "2-5-1-quantitative-maps"
 UNITS = {"R1map": "1/s", "PDmap": "percent", "MTsat": "percent", "R2starmap": "1/s"}
-OWN, DATASET = "study", "dataset"
+OWN, FLIPS, DATASET = "study", "study (VFA)", "dataset"
+VALID = "desc-valid_mask.nii.gz"
 SIDECAR_KEYS = ("RepetitionTimeExcitation", "EchoTime", "FlipAngle")
 # What a spoiled gradient echo of a head can have; in milliseconds or radians the same falls outside.
 PLAUSIBLE = (
@@ -35,8 +36,9 @@ TO_R1_PER_S = {"1/s": 1.0, "1/ms": 1000.0, "s": 1.0, "ms": 1000.0}
 def make_maps(task: Task) -> Rows:
     """Reconstruct one visit's maps, keep them among the derivatives, and hold them against the truth.
 
-    Maps that the hMRI toolbox has made, or a map of R1 or T1 among the scans, are read instead. A visit without any of
-    these has no maps.
+    Maps that the hMRI toolbox has made, or a map of R1 or T1 among the scans, are read instead. Where there are neither
+    these nor multi-parameter scans, R1 is fitted to scans of several flip angles. A visit without any of these has no
+    maps.
 
     Raises
     ------
@@ -44,14 +46,16 @@ def make_maps(task: Task) -> Rows:
         Where an echo, a contrast, the transmit field or an entry of a sidecar is missing, or a map that was
         made already cannot be used.
     """
+    for name in (*(f"{name}.nii.gz" for name in UNITS), VALID):
+        task.derivative(name).unlink(
+            missing_ok=True
+        )  # what cannot be made any more must not stay from before
     found = _found(task)
     if found is None:
         return {}
     made, source = found
     names = {f"{name}.nii.gz": f"{name}.nii.gz" for name in UNITS if (made / f"{name}.nii.gz").exists()}
-    for name in UNITS:
-        task.derivative(f"{name}.nii.gz").unlink(missing_ok=True)
-    task.keep(made, names | {"valid.nii.gz": "desc-valid_mask.nii.gz"})
+    task.keep(made, names | {"valid.nii.gz": VALID})
     factors = read_json(made / "factors.json") or {}
     rows = [
         task.row(map=name, source=source, factor=factors.get(name, 1.0))
@@ -69,9 +73,9 @@ def _found(task: Task) -> tuple[Path, str] | None:
     scans = usable_scans(task.cohort, task.session)
     if quality.READY_MAP in scans:
         return _take(task, scans[quality.READY_MAP]), DATASET
-    if not any(task.session.echoes(contrast) for contrast in CONTRASTS):
-        return None
-    return _make(task, scans), OWN
+    if any(task.session.echoes(contrast) for contrast in CONTRASTS):
+        return _make(task, scans), OWN
+    return (_fit_flips(task, scans), FLIPS) if task.session.flips() else None
 
 
 def _read(task: Task, ready: dict[str, Path]) -> Path:
@@ -86,9 +90,7 @@ def _read(task: Task, ready: dict[str, Path]) -> Path:
 def _make(task: Task, scans: dict[str, Path]) -> Path:
     """Return the folder with the maps that the study makes of a visit's scans."""
     echoes = _echoes(task, scans)
-    b1 = scans.get("TB1map")
-    if b1 is None:
-        raise ImageError("no usable transmit-field map (TB1map): R1 would follow the field, not the tissue.")
+    b1 = _field_map(scans)
     key = {
         "echoes": {
             name: [(hash_file(path), entries(task.session, path)) for path in paths]
@@ -104,6 +106,45 @@ def _make(task: Task, scans: dict[str, Path]) -> Path:
         key,
         lambda folder: _reconstruct(task.session, echoes, b1, task.options, folder),
     )
+
+
+def _field_map(scans: dict[str, Path]) -> Path:
+    if "TB1map" not in scans:
+        raise ImageError("no usable transmit-field map (TB1map): R1 would follow the field, not the tissue.")
+    return scans["TB1map"]
+
+
+def _fit_flips(task: Task, scans: dict[str, Path]) -> Path:
+    """Return the folder with the R1 map of a visit's scans of several flip angles."""
+    acquired = task.session.flips()
+    paths = [path for path in acquired if path in scans.values()]
+    if len(paths) < len(acquired):
+        raise ImageError(
+            f"VFA: {len(acquired) - len(paths)} of {len(acquired)} scans are not usable; see above."
+        )
+    b1, said = _field_map(scans), [entries(task.session, path) for path in paths]
+    for name in ("RepetitionTimeExcitation", "EchoTime"):
+        if len({one[name] for one in said}) > 1:
+            told = ", ".join(f"{one[name]:g}" for one in said)
+            raise ImageError(
+                f"VFA: {name} differs between the scans ({told} s), and only the flip angle may."
+            )
+    key = {
+        "scans": [(hash_file(path), one) for path, one in zip(paths, said, strict=True)], "b1": hash_file(b1),
+        "code": code_hash("thalutils.imaging.vfa", "thalutils.imaging.maps"),
+    }  # fmt: skip
+
+    def write(folder: Path) -> None:
+        signal, grid = _stacked(paths)
+        flips = [one["FlipAngle"] for one in said]
+        field = _field_percent(b1, grid) / 100
+        r1, amplitude = vfa.r1_and_amplitude(signal, flips, said[0]["RepetitionTimeExcitation"], field)
+        with np.errstate(invalid="ignore"):
+            valid = (r1 > 0) & (r1 <= R1_MAX_PER_S) & (amplitude > 0) & (field > 0)
+        nib.save(nib.Nifti1Image(np.where(valid, r1, np.float32(0)), grid.affine), folder / "R1map.nii.gz")
+        nib.save(nib.Nifti1Image(valid.astype(np.uint8), grid.affine), folder / "valid.nii.gz")
+
+    return cached(task.cohort.cache, "vfa", key, write)
 
 
 def _take(task: Task, path: Path) -> Path:
@@ -217,20 +258,33 @@ def entries(session: Session, path: Path) -> dict[str, float]:
     return found
 
 
-def _contrast(session: Session, paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti1Image]:
+def _stacked(paths: list[Path]) -> tuple[np.ndarray, nib.Nifti1Image]:
+    """Return scans of one grid in one array, the scan last, and the first as an image."""
     images = [quality.load(path) for path in paths]
     for image, path in zip(images, paths, strict=True):
         if image.shape != images[0].shape or not np.allclose(image.affine, images[0].affine, atol=1e-3):
             raise ImageError(f"{path.name}: lies on another grid than {paths[0].name}.")
+    return np.stack([image.get_fdata(dtype=np.float32) for image in images], axis=-1), images[0]
+
+
+def _field_percent(b1: Path, grid: nib.Nifti1Image) -> np.ndarray:
+    """Return the transmit field on a grid, in percent of nominal."""
+    field = resample_from_to(quality.load(b1), grid, order=1, mode="nearest").get_fdata(dtype=np.float32)
+    if np.percentile(field, 90) < LARGEST_FRACTION:  # 1 is nominal, not 100
+        field = 100 * field
+    return field
+
+
+def _contrast(session: Session, paths: list[Path], unring: bool) -> tuple[qmri.Contrast, nib.Nifti1Image]:
+    signal, grid = _stacked(paths)
     said = [entries(session, path) for path in paths]
-    signal = np.stack([image.get_fdata(dtype=np.float32) for image in images], axis=-1)
     contrast = qmri.Contrast(
         signal=gibbs.unring(signal) if unring else signal,
         te_s=tuple(entry["EchoTime"] for entry in said),
         tr_s=said[0]["RepetitionTimeExcitation"],
         flip_deg=said[0]["FlipAngle"],
     )
-    return contrast, images[0]
+    return contrast, grid
 
 
 def _reconstruct(
@@ -239,9 +293,7 @@ def _reconstruct(
     series = {name: _contrast(session, paths, options["unring"]) for name, paths in echoes.items()}
     contrasts = {name: contrast for name, (contrast, _) in series.items()}
     grid = series["PDw"][1]
-    field = resample_from_to(quality.load(b1), grid, order=1, mode="nearest").get_fdata(dtype=np.float32)
-    if np.percentile(field, 90) < LARGEST_FRACTION:  # 1 is nominal, not 100
-        field = 100 * field
+    field = _field_percent(b1, grid)
     maps = qmri.quantitative_maps(
         contrasts["PDw"], contrasts["T1w"], contrasts.get("MTw"), field,
         form=options["form"], weighting=options["weighting"],

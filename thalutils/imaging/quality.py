@@ -139,7 +139,8 @@ def inspect(task: Task) -> Rows:
     found = task.session.scans()
     rows: Rows = {"scans": [], "exclusions": []}
     if "T1w" not in found:
-        reason = f"{task.session.key} has no T1w in {task.session.folder}/anat. Every stage starts from it."
+        where = task.session.folder.relative_to(task.cohort.bids)
+        reason = f"{task.session.key} has no T1w in {where}/anat. Every stage starts from it."
         rows["exclusions"].append(exclusion(task, "2-4-acquisition", reason))
     for name, path in found.items():
         shape, size, usable = None, None, True

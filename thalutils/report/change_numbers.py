@@ -10,6 +10,7 @@ from thalutils.report import privacy
 from thalutils.report.numbers import rounded
 from thalutils.simulate import twin_consistency
 from thalutils.simulate.coverage import HOLDS
+from thalutils.stats.agreement import FEWEST
 from thalutils.stats.populations import ALL
 
 LEVEL = 0.05
@@ -24,10 +25,10 @@ def change(
     """Return which methods find most and least change, and how many pairs of methods differ.
 
     Takes the tables ``change_summary``, ``change_pairwise``, ``brain_change_correlation`` and
-    ``brain_change_pairwise``. Of small groups nothing is told.
+    ``brain_change_pairwise``. Of small groups nothing is told, and methods of fewer than three people are not ranked.
     """
     everyone = summary[(summary["group"] == ALL) & (summary["quantity"] == PERCENT)]
-    means, r = _known(everyone, "mean"), _known(correlation, "r")
+    means, r = _known(everyone[everyone["n"] >= FEWEST], "mean"), _known(correlation, "r")
     return {
         "change.n": privacy.count(int(everyone["n"].max())) if len(everyone) else 0,
         "change.n_methods": len(means),
@@ -53,7 +54,7 @@ def trial(sizes: pd.DataFrame, minimal: pd.DataFrame) -> dict[str, Any]:
         for who in ("patients", "controls")
     }
     return people | {
-        "trial.n_methods": len(told),
+        "trial.n_told": len(told) or None,
         "trial.n_unbounded": int(told["n_per_arm_high"].isna().sum()),
         **_extremes("trial.smallest", n, "n", lowest=True),
         **_extremes("trial.minimal", _known(minimal, "change_percent"), "percent", lowest=True),
@@ -103,6 +104,6 @@ def _extremes(word: str, values: pd.Series, what: str, lowest: bool) -> dict[str
 
 
 def _different(word: str, pairs: pd.DataFrame) -> dict[str, Any]:
-    """Count the pairs that were tested, and those with an adjusted p below the level."""
+    """Count the pairs that were tested, nothing where none was, and those with an adjusted p below the level."""
     p = _numbers(pairs, "p_adjusted").dropna()
-    return {f"{word}.n_pairs": len(p), f"{word}.n_different": int((p < LEVEL).sum())}
+    return {f"{word}.n_tested": len(p) or None, f"{word}.n_different": int((p < LEVEL).sum())}

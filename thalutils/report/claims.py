@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from thalutils.report.directions import brain_change_pairs
+from thalutils.report.directions import ABSENT, brain_change_pairs
 from thalutils.report.scorecard import FEWEST, LEVEL
+from thalutils.report.suppression import LEAST
 from thalutils.schemas import SCHEMAS
 
 HOLDS, FAILS, UNKNOWN = "holds", "fails", "cannot be told"
@@ -19,11 +20,18 @@ DISEASE_SPECIFIC = ("MindGlide", "ThalNet")
 UNLIKE_SD = 0.1  # as page 2.1 has it
 FEWEST_FOR_A_MEAN = 3  # the interval of a mean holds for few people too
 OUTCOMES = ("edss", "t25fw", "nhpt", "sdmt")
+# What is behind the tables that claims are judged by.
+DRAWN = "masks drawn by hand that a method is held against"
+NEEDS = {
+    "overlap_summary": DRAWN, "volume_agreement": DRAWN, "associations": "volumes with a score",
+    "like_with_like": "methods with volumes and a score of the same people",
+    "change_associations": "volumes and scores at two visits",
+}  # fmt: skip
 Tables = Mapping[str, pd.DataFrame]
 Judged = tuple[str, str]
 
 
-def claims(tables: Tables, basis: str) -> pd.DataFrame:
+def claims(tables: Tables, basis: str, individuals: bool = True) -> pd.DataFrame:
     """Judge every claim of the paper's abstract, results and discussion on a cohort's tables.
 
     Where two methods are ranked, a claim holds or fails only where their intervals lie apart, or their paired
@@ -36,6 +44,8 @@ def claims(tables: Tables, basis: str) -> pd.DataFrame:
     basis : str
         What the cohort's numbers rest on: ``images``, ``data``, or ``emergent`` for the twin, on which all
         claims but a few are built into the numbers that it was made from.
+    individuals : bool
+        Whether the evidence may tell of fewer than five people.
 
     Returns
     -------
@@ -43,6 +53,9 @@ def claims(tables: Tables, basis: str) -> pd.DataFrame:
         The table ``claims``, in the order of the paper.
     """
     rows = []
+    if not individuals and "volume_agreement" in tables:
+        frame = tables["volume_agreement"]
+        tables = {**tables, "volume_agreement": frame[frame["n"] >= LEAST]}
     for claim, place, judge in CLAIMS:
         built_in = basis == "emergent" and claim not in NOT_BUILT_IN
         rows.append((claim, place, *judge(tables), "calibrated" if built_in else basis))
@@ -89,7 +102,7 @@ def _values(values: pd.Series, digits: int = 2) -> str:
 def _few(tables: Tables, table: str) -> Judged:
     frame = tables.get(table)
     if frame is None or frame.empty:
-        return _absent(f"table {table}")
+        return _absent(NEEDS[table])
     if table in ("overlap_summary", "volume_agreement"):
         return UNKNOWN, f"Fewer than {FEWEST} people have a manual mask, or the tools did not run."
     return UNKNOWN, "Too few people for any model, or the tools did not run."
@@ -355,7 +368,7 @@ def _loss(names: tuple[str, ...], low: float, high: float) -> Callable[[Tables],
 def _representative(tables: Tables) -> Judged:
     frame = tables.get("population")
     if frame is None:
-        return _absent("table population")
+        return _absent("people with a first visit")
     apart = {}
     for variable, words in (("age_years", "age"), ("disease_duration_years", "disease duration")):
         mine = frame[(frame["group"] == "RRMS") & (frame["variable"] == variable)].set_index("population")
@@ -370,6 +383,8 @@ def _representative(tables: Tables) -> Judged:
 
 def _brain_change(tables: Tables) -> Judged:
     found = brain_change_pairs(tables)
+    if found == ABSENT:
+        return _absent("DBSegment beside other methods whose change is held against that of the brain")
     return (UNKNOWN, found["note"]) if "agrees" not in found else _judged(found["agrees"], found["note"])
 
 

@@ -70,7 +70,11 @@ def quantitative_maps(cohort: Cohort) -> HTML:
     """Show one visit's maps with their units."""
     session = first_with(cohort, "R1map.nii.gz")
     if session is None:
-        return note("No visit has the scans of multi-parameter mapping; with them, its maps stand here.")
+        return note(
+            "No visit has the scans of multi-parameter mapping, or of several flip angles (VFA), with a map of the transmit "
+            "field; with them, its maps stand here. Scans of several inversion times (IRT1) and of MP2RAGE are not fitted: "
+            "make a T1 map of them, and it is read."
+        )
     paths = {name: derivative(cohort, session, f"{name}.nii.gz") for name in maps.UNITS}
     images = {name: nib.load(path) for name, path in paths.items() if path.exists()}
     fig = pictures.map_sheet(images, maps.UNITS, RANGES)
@@ -93,6 +97,8 @@ def map_accuracy(accuracy: pd.DataFrame) -> HTML:
 
 def map_accuracy_table(accuracy: pd.DataFrame) -> HTML:
     """Tabulate the same, averaged over visits."""
+    if accuracy.empty:
+        return note("There is no error to tabulate.")
     keys = ["map", "tissue"]
     mean = accuracy.groupby(keys, sort=False)[["n_voxels", "truth_mean", "bias_percent", "sd_percent"]].mean()
     return tables.show(mean.reset_index(), caption="Error of the maps per tissue, mean over visits.", name="map-accuracy",

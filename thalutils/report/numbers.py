@@ -103,6 +103,7 @@ def overlap(summary: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Any]:
         rows = _enough(mine[mine["measure"] == measure])
         found |= _best(f"overlap.best_{measure}", rows.assign(score=rows["median"]), "median")
     tested = privacy.shareable(pairs[pairs["reference"] == DRAWN])[0].dropna(subset=["p_adjusted"])
+    found["overlap.n_tested"] = len(tested) or None
     for measure in COMPARED:
         p = tested.loc[tested["measure"] == measure, "p_adjusted"]
         found |= {

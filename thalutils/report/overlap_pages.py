@@ -156,6 +156,19 @@ def measured(overlap: pd.DataFrame) -> pd.DataFrame:
     return grouped.agg(people="nunique", visits="size").reset_index()
 
 
+def measured_table(overlap: pd.DataFrame) -> HTML:
+    """Tabulate how many people and visits each method was measured on."""
+    if overlap.empty:
+        return note(
+            "No mask was held against a reference: nobody of this cohort has a mask drawn by hand, and no truth is known. Masks are "
+            "held against each other all the same."
+        )
+    return tables.show(
+        measured(overlap), caption="How many people and visits each method was measured on, by reference.",
+        name="overlap-counts",
+    )  # fmt: skip
+
+
 def between_raters(drawn: pd.DataFrame) -> HTML:
     """Tabulate how far those who drew the reference agree with each other.
 

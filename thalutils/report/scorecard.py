@@ -10,6 +10,7 @@ from scipy import stats
 from thalutils import reported
 from thalutils.cohort import Cohort
 from thalutils.report import directions
+from thalutils.report.suppression import LEAST
 from thalutils.schemas import SCHEMAS
 from thalutils.simulate import twin_summary
 
@@ -43,12 +44,35 @@ class Estimate:
     n: float = np.nan
     agrees: bool | None = None
     note: str | None = None
+    count: float = np.nan
+
+    @property
+    def people(self) -> float:
+        """How many people the value tells of: those counted, or those measured; missing where models have many."""
+        return self.count if pd.notna(self.count) else self.n
 
 
-NOTHING = Estimate(note="This cohort has no such table, method or outcome.")
+NOTHING = Estimate(note=directions.ABSENT["note"])
+DRAWN = "Nobody here has a mask drawn by hand that a method is held against."
+# The table that a section of the paper is judged by, and what it says that there is none.
+NEEDS = {
+    "voxel_agreement": ("overlap_summary", DRAWN),
+    "volume_agreement": ("volume_agreement", DRAWN),
+    "cross_sectional": ("associations", "Nobody here has a volume and a score."),
+    "volume_change": ("change_summary", "Nobody here has volumes at two visits."),
+    "brain_volume_change": (
+        "brain_change_correlation", "Nobody here has a change of brain and thalamus between two visits."
+    ),
+    "longitudinal": ("change_associations", "Nobody here has volumes and scores at two visits."),
+}  # fmt: skip
+NO_METHOD = "The method gave no result here."
+NO_MODEL = "Too few people for the model."
+MISSING = "Missing in everyone"
+FEW = f"Fewer than {FEWEST} people decide nothing."
+WITHHELD = f"Of fewer than {LEAST} people, and this cohort publishes no individual rows."
 
 
-def scorecard(tables: Tables, basis: Callable[[pd.Series], str]) -> pd.DataFrame:
+def scorecard(tables: Tables, basis: Callable[[pd.Series], str], individuals: bool = True) -> pd.DataFrame:
     """Set every reported result beside what the tables of a cohort give.
 
     Parameters
@@ -57,6 +81,8 @@ def scorecard(tables: Tables, basis: Callable[[pd.Series], str]) -> pd.DataFrame
         The cohort's result tables by name; any may be absent.
     basis : callable
         From a row of :func:`thalutils.reported.flat` to ``calibrated``, ``emergent``, ``images`` or ``data``.
+    individuals : bool
+        Whether numbers of fewer than five people may stand in it.
 
     Returns
     -------
@@ -73,7 +99,11 @@ def scorecard(tables: Tables, basis: Callable[[pd.Series], str]) -> pd.DataFrame
     rows = []
     for _, row in reported.flat().iterrows():
         found = _estimate(row, tables)
+        if not individuals and 0 < found.people < LEAST:
+            found = Estimate(note=WITHHELD)
         verdict, note = _verdict(row, found)
+        if note == NOTHING.note:
+            note = _why(row, tables)
         if isinstance(row["text"], str):
             note = f"The paper: {row['text']}. {note or ''}".strip()
         rows.append(
@@ -117,6 +147,30 @@ def counts(card: pd.DataFrame) -> pd.DataFrame:
     return found.reindex(columns=[AGREES, DIFFERS, UNKNOWN], fill_value=0).reset_index()
 
 
+def _why(row: pd.Series, tables: Tables) -> str:
+    """Say what a cohort lacks for a result of which it has nothing."""
+    if row["section"] == "populations":
+        return _why_nobody(row, tables)
+    name, nothing = NEEDS[row["section"]]
+    frame = tables.get(name)
+    if frame is not None and "reference" in frame:
+        frame = frame[frame["reference"] == "manual"]
+    return nothing if frame is None or frame.empty else NO_METHOD
+
+
+def _why_nobody(row: pd.Series, tables: Tables) -> str:
+    quantity, population = row["quantity"], POPULATIONS[row["method"]]
+    if "registration" in quantity:
+        return "No R1 was registered here."
+    everyone = _pick(tables, "population", population=population, group="all", variable="female")
+    if everyone is None or not everyone["n"] + everyone["n_missing"]:
+        words = {"reference": "a mask drawn by hand", "longitudinal": "a second visit"}
+        return f"Nobody here has {words.get(population, 'a first visit')}."
+    if quantity.startswith("n_") or quantity.rsplit("_", 1)[0].endswith(("_rrms", "_pms")):
+        return "Nobody here has this diagnosis."
+    return "It is not known of anybody here."
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -127,7 +181,7 @@ def _verdict(row: pd.Series, found: Estimate) -> tuple[str, str | None]:
     if pd.isna(found.value):
         return UNKNOWN, found.note or NOTHING.note
     if found.n < FEWEST:
-        return UNKNOWN, found.note or f"{found.n:.0f} people decide nothing."
+        return UNKNOWN, found.note or FEW
     if pd.isna(found.low) or pd.isna(found.high):
         return UNKNOWN, "There is no interval to judge by."
     ours = (found.high - found.low) / (2 * reported.Z_95)
@@ -180,10 +234,14 @@ def _side(p: float, row: pd.Series) -> Estimate:
     return Estimate(p, agrees=bool((p < LEVEL) == (theirs < LEVEL)))
 
 
-def _count(n: float, row: pd.Series, note: str = "A study's own size is no finding.") -> Estimate:
+def _count(
+    n: float, row: pd.Series, note: str = "A study's own size is no finding.", smallest: float | None = None
+) -> Estimate:
+    """Judge a number of people; `smallest` is the smallest that could be worked out from it."""
+    count = n if smallest is None else smallest
     if n == row["reported"]:
-        return Estimate(n, agrees=True)
-    return Estimate(n, n=0, note=note)
+        return Estimate(n, agrees=True, count=count)
+    return Estimate(n, n=0, note=note, count=count)
 
 
 def _population(row: pd.Series, tables: Tables) -> Estimate:
@@ -218,8 +276,18 @@ def _head_count(what: str, population: str, tables: Tables, row: pd.Series) -> E
         return NOTHING
     people = found["n"] + found["n_missing"]
     women = found["n"] * found["mean"] if found["n"] else 0.0
-    n = {"female": women, "pms_female": women, "male": found["n"] - women, "pms_male": found["n"] - women}
-    return _count(round(n.get(what, people)), row)
+    men = found["n"] - women
+    n = {"female": women, "pms_female": women, "male": men, "pms_male": men}
+    parts = [women, men] if what in n else _sizes(population, tables) if what != "n" else [people]
+    smallest = min((round(part) for part in parts if round(part)), default=0)
+    return _count(round(n.get(what, people)), row, smallest=smallest)
+
+
+def _sizes(population: str, tables: Tables) -> list[float]:
+    """Return how many people of a population have each diagnosis: one could be worked out from the others."""
+    frame = tables["population"]
+    mine = frame[(frame["population"] == population) & (frame["variable"] == "female") & (frame["group"] != "all")]  # fmt: skip
+    return list(mine["n"] + mine["n_missing"])
 
 
 def _design(row: pd.Series, tables: Tables) -> Estimate:
@@ -234,6 +302,8 @@ def _design(row: pd.Series, tables: Tables) -> Estimate:
     if registration is None:
         return NOTHING
     r1 = registration[registration["image"] == "R1"]
+    if r1.empty:
+        return NOTHING
     if quantity == "n_r1_registrations_won_by_ants":
         return _count(
             (r1["selected"] & r1["strategy"].str.startswith("ants")).sum(),
@@ -312,8 +382,11 @@ def _slope(row: pd.Series, tables: Tables, name: str) -> Estimate:
         mine = frame[(frame["analysis"] == analysis) & (frame["outcome"] == row["outcome"])] if frame is not None else []  # fmt: skip
         return _count(mine["n"].max(), row) if len(mine) else NOTHING
     found = _pick(tables, name, analysis=analysis, outcome=row["outcome"], method=row["method"])
-    if found is None or pd.isna(found["beta"]):
-        return NOTHING if found is None else Estimate(note=found["note"])
+    if found is None:
+        return NOTHING
+    if pd.isna(found["beta"]):
+        missing = isinstance(found["note"], str) and found["note"].startswith(MISSING)
+        return Estimate(note=f"{found['note'].partition('.')[0]}." if missing else NO_MODEL)
     if quantity == "p":
         return _side(found["p_adjusted"], row)
     if quantity == "se":
@@ -345,8 +418,10 @@ def _brain_change(row: pd.Series, tables: Tables) -> Estimate:
         if table is not None and chosen is not None and len(chosen):
             table = table[table["engine"] == chosen["engine"].iloc[0]]
         values = table["pbvc_percent"].dropna() if table is not None else pd.Series(dtype=float)
-        if len(values) < 2:
+        if values.empty:
             return NOTHING
+        if len(values) < 2:
+            return Estimate(values.iloc[0] if quantity == "pbvc_mean" else np.nan, n=1, note=FEW)
         described = pd.Series({"mean": values.mean(), "sd": values.std(), "n": len(values)})
         return _mean(described) if quantity == "pbvc_mean" else _sd(described["sd"], described["n"])
     if quantity == "pearson_r_range":

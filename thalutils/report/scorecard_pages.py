@@ -13,11 +13,14 @@ from matplotlib.lines import Line2D
 from thalutils import tables as contract
 from thalutils.cohort import Cohort
 from thalutils.errors import TableError
-from thalutils.report import figures, scorecard, tables
+from thalutils.report import cohort_facts, figures, scorecard, tables
 from thalutils.report.embed import note
 from thalutils.report.panels import LINE_INCH, name_rows, panel_grid, shown_panels
 from thalutils.result_schemas import RESULT_SCHEMAS
 
+# What describes the paper's people, which is no finding in other people.
+WHO = "populations"
+PAPER_SAYS = "The paper: "
 READ = ("overlap", "brain_change", "registration", *RESULT_SCHEMAS)
 # The forest's panels: (section, quantity, outcome) and what they show, by figure.
 FORESTS: Mapping[str, Mapping[tuple[str, str, str | None], str]] = {
@@ -66,13 +69,18 @@ def gather(cohort: Cohort) -> dict[str, pd.DataFrame]:
     return {name: frame for name, frame in found.items() if len(frame)}
 
 
-def numbers(card: pd.DataFrame, judged: pd.DataFrame) -> dict[str, int]:
-    """Count verdicts for the prose."""
-    found = {"scorecard.n": len(card), "scorecard.claims": len(judged)}
+def numbers(card: pd.DataFrame, judged: pd.DataFrame) -> dict[str, int | None]:
+    """Count verdicts for the prose, of all results and of those that are findings."""
+    built_in = int((card["basis"] == "calibrated").sum())
+    found: dict[str, int | None] = {"scorecard.n": len(card), "scorecard.claims": len(judged)}
+    found["scorecard.n_calibrated"] = built_in or None
+    findings = card["section"] != WHO
+    found["scorecard.findings"] = int(findings.sum())
     for verdict in (scorecard.AGREES, scorecard.DIFFERS, scorecard.UNKNOWN):
         word = verdict.split()[0]
         mine = card[card["verdict"] == verdict]
         found[f"scorecard.{word}"] = len(mine)
+        found[f"scorecard.findings_{word}"] = int(findings[mine.index].sum())
         found[f"scorecard.{word}_emergent"] = int((mine["basis"] != "calibrated").sum())
     for verdict in ("holds", "fails", "cannot"):
         mine = judged[judged["verdict"].str.startswith(verdict)]
@@ -88,6 +96,36 @@ def verdicts(card: pd.DataFrame) -> HTML:
         caption="Reported results that this cohort agrees with, differs from, or cannot judge, by section and by what the recomputed number rests on.",
         name="scorecard-counts",
     )
+
+
+def beside(cohort: Cohort) -> HTML:
+    """Tabulate who and what the paper had beside who and what the cohort has."""
+    return tables.show(
+        cohort_facts.beside(cohort_facts.read(cohort)),
+        caption="What the paper had, and what this cohort has.", name="scorecard-beside",
+    )  # fmt: skip
+
+
+def reasons(card: pd.DataFrame) -> HTML:
+    """Tabulate why results cannot be judged, and how many for each reason."""
+    mine = card[card["verdict"] == scorecard.UNKNOWN]
+    if mine.empty:
+        return note("Every reported result can be judged.")
+    why = mine["note"].fillna("").map(_without_the_papers_words)
+    counts = mine.assign(why=why).groupby(["section", "why"], sort=False).size()
+    shown = counts.rename("results").reset_index()
+    return tables.show(shown, caption="Why reported results cannot be judged here.", name="scorecard-reasons")
+
+
+def _without_the_papers_words(text: str) -> str:
+    """Return a note without what it quotes.
+
+    Examples
+    --------
+    >>> _without_the_papers_words("The paper: same pattern (p < 0.01). Nobody here has a second visit.")
+    'Nobody here has a second visit.'
+    """
+    return text.partition(". ")[2] if text.startswith(PAPER_SAYS) else text
 
 
 def claim_table(judged: pd.DataFrame) -> HTML:

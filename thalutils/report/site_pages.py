@@ -4,7 +4,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from thalutils import tables as contract
-from thalutils.report import figures, privacy, site_plots, tables
+from thalutils.report import association_tables, figures, outcomes, privacy, site_plots, tables
 from thalutils.report.embed import note
 from thalutils.stats import frames, models
 from thalutils.stats.harmonisation import FEWEST, Harmonised, harmonise
@@ -104,10 +104,15 @@ def volumes(frame: pd.DataFrame, found: Harmonised) -> HTML:
 
 
 def slopes(found: pd.DataFrame) -> HTML:
-    """Tabulate slopes by what was done about sites."""
+    """Tabulate slopes by what was done about sites, of the outcomes that any model could be fitted to."""
     if found.empty:
         return note(ONE_SITE)
-    order = found.sort_values(["outcome", "method"], kind="stable")
-    return tables.show(
+    fitted = found["beta"].notna().groupby(found["outcome"]).transform("any")
+    if not fitted.any():
+        return association_tables.unfitted(found)
+    order = found[fitted].sort_values(["outcome", "method"], kind="stable")
+    table = tables.show(
         order, caption="Slopes per mL of thalamus, by what is done about sites.", name="site-slopes"
     )
+    left = ", ".join(outcomes.name(name) for name in found.loc[~fitted, "outcome"].unique())
+    return association_tables.joined(table, *([note(f"No model of {left} could be fitted.")] if left else []))

@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from thalutils.report.panels import GREY
 
@@ -28,10 +29,11 @@ def boxes(volumes: pd.DataFrame) -> Figure:
             if values:
                 ax.boxplot(
                     values, positions=[place + offset for place in places], widths=0.3, whis=EDGES, showfliers=False,
-                    orientation="horizontal", patch_artist=True, label=[state, *[None] * (len(values) - 1)],
+                    orientation="horizontal", patch_artist=True,
                     boxprops={"facecolor": COLOURS[state], "alpha": 0.6}, medianprops={"color": "black"},
                 )  # fmt: skip
         ax.set(yticks=range(len(sites)), yticklabels=sites, xlabel="thalamus (mL)", title=method)
         ax.invert_yaxis()
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right")
+    handles = [Patch(facecolor=COLOURS[state], alpha=0.6, edgecolor="black", label=state) for state in STATES]
+    fig.legend(handles=handles, loc="outside upper right")
     return fig

@@ -15,7 +15,9 @@ from thalutils.report import figures, pictures, privacy, tables
 from thalutils.report.embed import note
 from thalutils.segmenters import catalogue
 from thalutils.segmenters.endings import suspect_ending
+from thalutils.segmenters.mindglide import DEEP_GREY
 from thalutils.segmenters.protocol import LEFT, RIGHT
+from thalutils.segmenters.read_versions import NOT_RECORDED, read_version
 from thalutils.segmenters.session import methods
 from thalutils.stage import derivative, usable_scans
 
@@ -64,8 +66,8 @@ def _suspect(cohort: Cohort, session: Session, method: str, path: Path) -> HTML:
     t1w, image = nib.load(usable_scans(cohort, session)["T1w"]), nib.load(path)
     labels = np.asarray(image.dataobj)
     drawn = {
-        f"{side} of {method}": nib.Nifti1Image((labels == label).astype(np.uint8), image.affine)
-        for side, label in (("left", LEFT), ("right", RIGHT))
+        f"{part} of {method}": nib.Nifti1Image((labels == label).astype(np.uint8), image.affine)
+        for part, label in (("left", LEFT), ("right", RIGHT), ("deep grey matter", DEEP_GREY))
         if (labels == label).any()
     }
     words = " and ".join(drawn) if drawn else "nothing: the mask is empty"
@@ -114,13 +116,30 @@ def _column(cohort: Cohort, table: str, column: str) -> list[str]:
     return sorted(_read(cohort, table)[column].dropna().unique())
 
 
+def versions(cohort: Cohort) -> dict[str, str | None]:
+    """Return which version of each tool this book's results are of; nothing of what was never seen.
+
+    What ran here is of this machine's version; what was read, of the one that the finished result names.
+    """
+    here = dict(catalogue.tools_table()[["name", "version"]].itertuples(index=False))
+    found: dict[str, str | None] = {}
+    for name, seen in status(cohort).items():
+        parts = {RUN: here[name]} if RUN in seen else {}
+        parts |= {READ: read_version(cohort, name)} if READ in seen else {}
+        parts |= {TABLE: NOT_RECORDED} if TABLE in seen else {}
+        words = [f"{version} ({origin})" if len(parts) > 1 else version for origin, version in parts.items()]
+        found[name] = ", ".join(words) or None
+    return found
+
+
 def tools(cohort: Cohort) -> HTML:
-    """Tabulate every tool of the study: what was seen of it in this cohort, and what its version is here."""
+    """Tabulate every tool of the study: what was seen of it in this cohort, of which version, and the one that is here."""
     known = catalogue.tools_table()
     shown = pd.DataFrame(
         {
             "tool": known["name"],
             "in this book": known["name"].map(status(cohort)),
+            "version in this book": known["name"].map(versions(cohort)),
             "version on this machine": known["version"],
             "licence": known["licence"],
             "fills": known["fills"],

@@ -18,8 +18,8 @@ from thalutils.segmenters.endings import (
     structures_ending,
     suspect_ending,
 )
-from thalutils.segmenters.mindglide import DEEP_GREY, MindGlide, save_labels
-from thalutils.segmenters.protocol import LABELS_FILE, check, write_thalamus
+from thalutils.segmenters.mindglide import DEEP_GREY, MindGlide, faults_file, save_labels, suspect_file
+from thalutils.segmenters.protocol import LABELS_FILE, check, load_result, write_thalamus
 from thalutils.stage import Rows, Task, exclusion, need
 
 # What cuts, the first that a visit has: the paper's, else the one that every visit has.
@@ -32,7 +32,8 @@ SAMSEG_DEEP_GREY = (10, 11, 12, 13, 18, 26, 49, 50, 51, 52, 54, 58)
 def label(task: Task, tool: MindGlide, contrasts: tuple[str, ...]) -> Rows:
     """Run MindGlide on all contrasts of a visit at once, or read its finished labels; keep the labels.
 
-    A contrast whose result cannot be used becomes an exclusion, and the others go on.
+    A contrast whose result cannot be used becomes an exclusion, with its deep grey matter kept aside, to be shown; the
+    others go on.
 
     Raises
     ------
@@ -48,7 +49,8 @@ def label(task: Task, tool: MindGlide, contrasts: tuple[str, ...]) -> Rows:
     images = {contrast: contrast_image(task, contrast) for contrast in contrasts}
     for contrast in [one for one in contrasts if one in ready]:
         try:
-            _keep_finished(task, tool, contrast, ready[contrast], images.pop(contrast))
+            made = _read_finished(task, tool, contrast, ready[contrast], images.pop(contrast))
+            _keep(task, tool, contrast, made, {"origin": "read", "version": ""})
         except ToolError as error:
             rows["exclusions"].append(exclusion(task, STAGE, str(error), f"{tool.name}-{contrast}"))
     state = tool.availability()
@@ -61,25 +63,43 @@ def label(task: Task, tool: MindGlide, contrasts: tuple[str, ...]) -> Rows:
     }
     made = cached(task.cohort.cache, f"segment-{tool.name}", key, lambda to: tool.label(images, to))
     for contrast in images:
-        _keep(task, f"{tool.name}-{contrast}", made, f"{contrast}.nii.gz", "run", state.version)
+        try:
+            _keep(task, tool, contrast, made, {"origin": "run", "version": state.version})
+        except ToolError as error:
+            rows["exclusions"].append(exclusion(task, STAGE, str(error), f"{tool.name}-{contrast}"))
     return rows
 
 
-def _keep_finished(task: Task, tool: MindGlide, contrast: str, found: Path, image: Path) -> None:
+def _read_finished(task: Task, tool: MindGlide, contrast: str, found: Path, image: Path) -> Path:
+    """Return the folder with a finished result of one contrast on the T1w's grid."""
     name = f"{tool.name} on {contrast}"
-    key = {"result": hash_file(found), "image": hash_file(image), "code": hash_file(__file__)}
+    key = {
+        "result": hash_file(found), "image": hash_file(image),
+        "code": [hash_file(__file__), code_hash("thalutils.segmenters.mindglide")],
+    }  # fmt: skip
 
     def bring(folder: Path) -> None:
-        labels, like = nib.load(found), nib.load(image)
-        save_labels(labels, like, folder / "labels.nii.gz", f"{name} ({found.name})")
+        labels = load_result(found, name)
+        save_labels(labels, nib.load(image), folder, contrast, f"{name} ({found.name})")
 
-    made = cached(task.cohort.cache, f"read-{tool.name}", key, bring)
-    _keep(task, f"{tool.name}-{contrast}", made, "labels.nii.gz", "read", "")
+    return cached(task.cohort.cache, f"read-{tool.name}", key, bring)
 
 
-def _keep(task: Task, method: str, made: Path, name: str, origin: str, version: str) -> None:
-    task.keep(made, {name: structures_ending(method)})
-    write_json(_origin_path(task, method), {"origin": origin, "version": version})
+def _keep(task: Task, tool: MindGlide, contrast: str, made: Path, origin: dict[str, str]) -> None:
+    """Keep the labels of one contrast; those that are not believed go aside.
+
+    Raises
+    ------
+    ToolError
+        Saying why they are not believed.
+    """
+    method = f"{tool.name}-{contrast}"
+    faults = read_json(made / faults_file(contrast))
+    if faults:
+        task.keep(made, {suspect_file(contrast): suspect_ending(method)})
+        raise ToolError(" ".join(faults))
+    task.keep(made, {f"{contrast}.nii.gz": structures_ending(method)})
+    write_json(_origin_path(task, method), origin)
 
 
 def _origin_path(task: Task, method: str) -> Path:
@@ -97,11 +117,11 @@ def cut(task: Task, tool: MindGlide, envelopes: tuple[str, ...]) -> Rows:
     rows: Rows = {"masks": [], "envelope": [], "exclusions": []}
     for contrast in tool.contrasts:
         method = f"{tool.name}-{contrast}"
-        for old in (ending(method), suspect_ending(method)):
-            task.derivative(old).unlink(missing_ok=True)
+        task.derivative(ending(method)).unlink(missing_ok=True)
         labels = task.derivative(structures_ending(method))
         if not labels.exists():
-            continue
+            continue  # a suspect is then one of the labels themselves
+        task.derivative(suspect_ending(method)).unlink(missing_ok=True)
         try:
             _cut_one(task, method, labels, envelopes, rows)
         except ToolError as error:

@@ -17,11 +17,17 @@ from thalutils import finished
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ToolError
-from thalutils.files import hash_file
+from thalutils.files import hash_file, write_json
 from thalutils.process import run_program, tool_environment
 from thalutils.programs import time_limit_s
 from thalutils.segmenters.installed import installed_version
-from thalutils.segmenters.protocol import GRID_TOLERANCE_MM, Availability, load_result
+from thalutils.segmenters.protocol import (
+    FAULTS_FILE,
+    GRID_TOLERANCE_MM,
+    Availability,
+    load_result,
+    onto_grid,
+)
 
 WEIGHTS_VARIABLE = "MODEL_PATH"
 DEVICE_VARIABLE = "THALUTILS_MINDGLIDE_DEVICE"
@@ -63,12 +69,12 @@ class MindGlide:
         return {"adapter": hash_file(__file__), "weights": named, "device": _device()}
 
     def label(self, images: Mapping[str, Path], folder: Path) -> None:
-        """Label images of one visit, by contrast, in one load; leave ``<contrast>.nii.gz`` on their grids.
+        """Label images of one visit, by contrast, in one load; leave what :func:`save_labels` leaves of each.
 
         Raises
         ------
         ToolError
-            Where it fails, or leaves a result on another grid.
+            Where it fails.
         """
         scans, out = folder / "in", folder / "out"
         scans.mkdir()
@@ -81,7 +87,7 @@ class MindGlide:
         )  # fmt: skip
         for contrast, path in images.items():
             labels = load_result(out / f"{contrast}_seg.nii.gz", f"{self.name} on {contrast}")
-            save_labels(labels, nib.load(path), folder / f"{contrast}.nii.gz", f"{self.name} on {contrast}")
+            save_labels(labels, nib.load(path), folder, contrast, f"{self.name} on {contrast}")
         for leftover in (*scans.iterdir(), *out.iterdir()):
             leftover.unlink()
         scans.rmdir()
@@ -135,22 +141,36 @@ def cleaned(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Image:
 
 
 def save_labels(
-    labels: nib.spatialimages.SpatialImage, like: nib.spatialimages.SpatialImage, target: Path, name: str
-) -> None:
-    """Keep MindGlide's labels of an image.
+    labels: nib.spatialimages.SpatialImage, like: nib.spatialimages.SpatialImage, folder: Path, contrast: str,
+    name: str,
+) -> None:  # fmt: skip
+    """Write MindGlide's labels of an image on its grid, and what is wrong with them, if anything is.
 
-    Raises
-    ------
-    ToolError
-        Where they are not on the image's grid, so that FLAIR and R1 labelled before they were brought onto
-        the T1w are refused, or hold nothing.
+    Leaves ``<contrast>.nii.gz``. Labels on another grid (of FLAIR or R1 before they were brought onto the T1w) are not
+    believed, nor is a map of nothing but background; of these there are ``<contrast>-faults.json`` and, to be looked at,
+    ``<contrast>-suspect.nii.gz`` with the deep grey matter, where the headers place it.
     """
     same = labels.shape == like.shape[:3] and np.allclose(labels.affine, like.affine, atol=GRID_TOLERANCE_MM)
+    values = np.asarray((labels if same else onto_grid(labels, like)).dataobj).astype(np.uint8)
+    faults = []
     if not same:
-        raise ToolError(
+        faults.append(
             f"{name}: its labels lie on another grid than the T1w. Label the image that lies on the T1w's."
         )
-    values = np.asarray(labels.dataobj).astype(np.uint8)
     if not values.any():
-        raise ToolError(f"{name}: every voxel is background. Look at the scan.")
-    nib.save(nib.Nifti1Image(values, like.affine), target)
+        faults.append(f"{name}: every voxel is background. Look at the scan.")
+    nib.save(nib.Nifti1Image(values, like.affine), folder / f"{contrast}.nii.gz")
+    if faults:
+        write_json(folder / faults_file(contrast), faults)
+        grey = np.where(values == DEEP_GREY, DEEP_GREY, 0).astype(np.uint8)
+        nib.save(nib.Nifti1Image(grey, like.affine), folder / suspect_file(contrast))
+
+
+def faults_file(contrast: str) -> str:
+    """Return what the file is called that says what is wrong with the labels of a contrast."""
+    return f"{contrast}-{FAULTS_FILE}"
+
+
+def suspect_file(contrast: str) -> str:
+    """Return what the file of deep grey matter is called that is not believed."""
+    return f"{contrast}-suspect.nii.gz"

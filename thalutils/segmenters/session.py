@@ -198,6 +198,9 @@ def run(
 ) -> dict[str, pd.DataFrame]:
     """Run or read every tool, then cut and fuse; return the stage's tables and the exclusions.
 
+    Masks of an earlier run that no tool has work on any more (a result that was taken away, a tool that is gone, fewer
+    people) are removed first.
+
     Parameters
     ----------
     cohort : Cohort
@@ -215,6 +218,8 @@ def run(
     StageFailure
         After all the rest is written, where a task failed in an unforeseen way.
     """
+    for visit in cohort.sessions(participants):
+        _forget(cohort, visit, pieces(visit))
     found = stage.run(
         cohort, STAGE, participants, segment, makes=["masks", "intracranial"], pieces=pieces,
         options={"preset": preset}, memory_gb=memory_gb(cohort, participants, pieces),
@@ -227,6 +232,20 @@ def run(
         makes=["masks", "envelope"],
         options={"envelopes": envelopes},
     )
+
+
+def _forget(cohort: Cohort, visit: Session, wanted: list[str]) -> None:
+    """Remove what is left of masks that are not wanted of a visit; ensembles follow from what stays."""
+    work = {(name, one) for name, _, contrasts in (piece.partition(" ") for piece in wanted) for one in contrasts.split("+")}  # fmt: skip
+    for tool in SEGMENTERS:
+        for contrast in tool.contrasts:
+            if (tool.name, contrast) in work:
+                continue
+            method = method_name(tool, contrast)
+            for old in (ending, structures_ending, suspect_ending):
+                derivative(cohort, visit, old(method)).unlink(missing_ok=True)
+            if tool.name == "DBSegment":
+                derivative(cohort, visit, DBSEGMENT_BRAIN).unlink(missing_ok=True)
 
 
 def envelope_names(given: str) -> list[str]:

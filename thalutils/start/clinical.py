@@ -234,8 +234,8 @@ def _check_ids(column: pd.Series, path: Path, every: list[Session], found: Findi
         )
     else:
         found.remarks.append(
-            f"{path.name}: {len(known)} of its {times(len(ids), 'id')} have scans; {len(people - ids)} of "
-            f"{len(people)} people with scans are not in it."
+            f"{path.name}: of its {times(len(ids), 'id')} {len(known)} with scans; of the people with scans, {len(people)} in "
+            f"all, it lacks {len(people - ids)}."
         )
 
 

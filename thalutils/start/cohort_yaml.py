@@ -15,6 +15,8 @@ from thalutils.start.finding import Finding, times
 WIDTH = 110
 PHENOTYPE = "phenotype"
 TITLE = "title"
+# Sides as 10 and 49, or a plain mask, as ITK-SNAP saves them.
+DRAWN = ("dseg", "mask")
 OWN_COLUMNS = {"participant_id", "sex", "group", "site", "in_ground_truth"}
 
 
@@ -53,7 +55,7 @@ def write(name: str, bids: Path, root: Path, tables: list[Path]) -> tuple[str, i
         _head(name, bids, root, images, looked, drawn),
         _block("scans", images, "Which file is which, where more than one would do, or it lies elsewhere."),
         _clinical(looked, (bids / "participants.tsv").is_file()),
-        _block("references", drawn, "Masks drawn by hand: sub-XX[/ses-YY]/anat/*_desc-thalamus_dseg.nii.gz, 10 left, 49 right."),
+        _block("references", drawn, "Masks drawn by hand: sub-XX[/ses-YY]/anat/*_desc-thalamus_dseg.nii.gz, 10 left, 49 right, or plain *_mask.nii.gz."),
         "# Parameters of single stages; `thalutils stages` lists them.\nstages: {}\n",
     ]  # fmt: skip
     text = "\n".join(part for part in parts if part)
@@ -137,11 +139,11 @@ def _translated(settings: dict[str, Any]) -> bool:
 def _references(bids: Path) -> Finding:
     """Find masks drawn by hand among the derivatives."""
     found = Finding()
-    folders: dict[str, int] = {}
-    for path in sorted((bids / "derivatives").glob("*/sub-*/**/anat/*_desc-thalamus_dseg.nii.gz")):
-        if suffix(path) == "dseg" and entities(path).get("desc") == "thalamus":
-            folder = path.relative_to(bids).parts[:2]
-            folders["/".join(folder)] = folders.get("/".join(folder), 0) + 1
+    visits: dict[str, set[Path]] = {}
+    for path in sorted((bids / "derivatives").glob("*/sub-*/**/anat/*_desc-thalamus_*.nii.gz")):
+        if suffix(path) in DRAWN and entities(path).get("desc") == "thalamus":
+            visits.setdefault("/".join(path.relative_to(bids).parts[:2]), set()).add(path.parent)
+    folders = {folder: len(places) for folder, places in visits.items()}
     if not folders:
         found.remarks.append("There are none: pages that hold masks against drawings say so.")
         return found
@@ -150,5 +152,8 @@ def _references(bids: Path) -> Finding:
     found.remarks.append(f"Masks of {times(folders[best], 'visit')} in {best}.")
     if len(folders) > 1:
         others = ", ".join(folder for folder in folders if folder != best)
-        found.questions.append(f"there are masks in {others} as well. Whose were drawn by hand?")
+        found.questions.append(
+            f"there are masks in {others} as well. Whose were drawn by hand? Several raters are written as manual: [{best}, "
+            f"{others}]"
+        )
     return found

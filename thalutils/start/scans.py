@@ -8,15 +8,14 @@ from typing import Any
 
 from thalutils.bids import CONTRASTS, Session
 from thalutils.errors import CohortError, ImageError
-from thalutils.imaging import maps, quality
+from thalutils.imaging import maps, quality, vfa
 from thalutils.scan_source import MAP_UNITS, Source, entities, plainest, suffix
 from thalutils.scan_tables import visits
 from thalutils.schemas import PARTICIPANT
 from thalutils.start.finding import Finding, times
 
 WEIGHTED = ("T1w", "FLAIR")
-MULTI_FLIP = {
-    "VFA": "variable flip angles",
+NOT_FITTED = {
     "IRT1": "inversion times",
     "MP2RAGE": "the inversions of MP2RAGE",
 }
@@ -71,6 +70,7 @@ def look(bids: Path) -> Finding:
         _weighted(name, every, found)
     _maps(bids, every, found)
     _multi_parameter(every, found)
+    _flip_angles(every, found)
     return found
 
 
@@ -159,6 +159,7 @@ def _no_t1w(every: list[Session], found: Finding) -> None:
     for kind, more, words in (
         ("UNIT1", {}, "the uniform image of MP2RAGE, whose air is noise"),
         ("MPM", {"acq": "T1w", "echo": 1}, "the first echo of the T1-weighted multi-parameter scan"),
+        ("VFA", _largest_flip(every), "the scan of the largest flip angle"),
     ):
         source = Source(suffix=kind, **more)
         there = [one for one in every if one.find(source)]
@@ -170,6 +171,19 @@ def _no_t1w(every: list[Session], found: Finding) -> None:
             )
             return
     found.questions.append("no visit has a T1w, and nothing stands in for it: no stage can start.")
+
+
+def _largest_flip(every: list[Session]) -> dict[str, int]:
+    """Return the entities of the scan of the largest flip angle, as the first visit's sidecars have it."""
+    first = next((one for one in every if one.flips()), None)
+    if first is None:
+        return {}
+    angles = {path: first.sidecar(path).get("FlipAngle") for path in first.flips()}
+    known = {path: angle for path, angle in angles.items() if isinstance(angle, int | float)}
+    if not known:
+        return {}
+    mine = entities(max(known, key=lambda path: known[path]))
+    return {key: int(mine[key]) for key in ("flip", "echo") if key in mine}
 
 
 def _maps(bids: Path, every: list[Session], found: Finding) -> None:
@@ -202,7 +216,7 @@ def _maps(bids: Path, every: list[Session], found: Finding) -> None:
             f"there are raw scans of the transmit field ({', '.join(raw)}) and no map. Make a TB1map with the hMRI-toolbox "
             "or qMRLab; without it there is no R1."
         )
-    for kind, words in MULTI_FLIP.items():
+    for kind, words in NOT_FITTED.items():
         there = [one for one in every if _files(one, kind)]
         if there and not offers:
             found.questions.append(
@@ -247,8 +261,10 @@ def _multi_parameter(every: list[Session], found: Finding) -> None:
     """Say what the multi-parameter scans are, and what their sidecars lack."""
     there = [one for one in every if _files(one, "MPM")]
     if not there:
-        if "R1" not in found.settings:
-            found.remarks.append("No multi-parameter scans and no map of R1 or T1: pages on R1 say so.")
+        if "R1" not in found.settings and not any(one.flips() for one in every):
+            found.remarks.append(
+                "No multi-parameter scans, no variable flip angles and no map of R1 or T1: pages on R1 say so."
+            )
         return
     told: dict[str, Counter] = defaultdict(Counter)
     faults: Counter = Counter()
@@ -280,4 +296,41 @@ def _multi_parameter(every: list[Session], found: Finding) -> None:
     if lacking and not {"R1", "TB1map"} & set(found.settings):
         found.questions.append(
             f"{times(len(lacking), 'visit')} have multi-parameter scans and no TB1map ({_few(lacking)}): no R1 there."
+        )
+
+
+def _flip_angles(every: list[Session], found: Finding) -> None:
+    """Say what the scans of variable flip angle are, and what they lack for a fit of R1."""
+    there = [one for one in every if one.flips()]
+    if not there:
+        return
+    if "R1" in found.settings or any(_files(one, "MPM") for one in there):
+        found.remarks.append("Variable flip angles (VFA) are not used: R1 comes from what is named above.")
+        return
+    told: Counter = Counter()
+    faults: Counter = Counter()
+    for session in there:
+        try:
+            entries = [maps.entries(session, path) for path in session.flips()]
+        except ImageError as error:
+            faults[str(error).partition(": ")[2]] += 1
+            continue
+        angles = ", ".join(f"{one['FlipAngle']:g}" for one in entries)
+        if len({one["FlipAngle"] for one in entries}) < vfa.FEWEST:
+            faults[
+                f"{vfa.FEWEST} different flip angles at least are needed, and there is one ({angles} degrees)."
+            ] += 1
+        else:
+            told[f"{angles} degrees, TR {1000 * entries[0]['RepetitionTimeExcitation']:.3g} ms"] += 1
+    found.remarks += [
+        f"Variable flip angles (VFA) in {times(n, 'visit')}: {words}. R1 is fitted."
+        for words, n in told.items()
+    ]
+    found.questions += [
+        f"of the variable flip angles of {times(count, 'visit')}: {fault}" for fault, count in faults.items()
+    ]
+    lacking = [one.key for one in there if one.b1_map() is None]
+    if lacking and "TB1map" not in found.settings:
+        found.questions.append(
+            f"{times(len(lacking), 'visit')} have variable flip angles and no TB1map ({_few(lacking)}): no R1 there."
         )

@@ -23,8 +23,7 @@ def cross_sectional(frame: pd.DataFrame, family: str = "analysis", **settings: A
     """Regress each outcome at the first visit on each method's volume (Tables S7 and S11).
 
     Adjusted for age, sex, standardised intracranial volume and, where there are several, the site; ordinary
-    least squares. Healthy controls
-    have no disease duration and drop out of its models.
+    least squares. Healthy controls have no disease duration and drop out of its models.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ def longitudinal(
     """Regress each outcome's change on each method's change of volume (Tables S10 and S12 to S15).
 
     Adjusted for age at the first visit, sex, standardised intracranial volume, corticosteroids for a
-    relapse since the first visit and the interval. Beside the ordinary models of everyone and of RRMS
+    relapse since the first visit, the interval and, where there are several, the site. Beside the ordinary models of everyone and of RRMS
     there are those with winsorised volume changes, and the ordinal one of EDSS.
 
     Parameters
@@ -73,7 +72,7 @@ def longitudinal(
     steps : sequence of pair
         As in :func:`thalutils.stats.ordinal.categories`.
     settings
-        ``hc3``, ``subsets``, ``winsor`` and ``covariates`` (not of the ordinal models) of :func:`thalutils.stats.models.longitudinal`.
+        ``hc3``, ``subsets``, ``winsor`` and ``covariates`` of :func:`thalutils.stats.models.longitudinal`.
 
     Returns
     -------
@@ -87,7 +86,7 @@ def longitudinal(
         Where a setting is not known.
     """
     rows = [model.row() for model in models.longitudinal(frame, **settings)]
-    rows += ordinal.rows(frame, steps)
+    rows += ordinal.rows(frame, steps, settings.get("covariates", ()))
     return _table("change_associations", rows, family)
 
 

@@ -26,8 +26,8 @@ def like_with_like(
 
     A slope per mL is steep where a method's volumes vary little, whatever they tell of the outcome, and
     p depends on n. Here every method is fitted to the people whom all of them measured, in standard
-    deviations, with the covariates of the paper and the diagnosis; outcomes that the paper takes
-    logarithms of are logarithms here. The bootstrap draws people, the same for every method, so that
+    deviations, with the covariates of the paper, the diagnosis and, where there are several, the site; outcomes
+    that the paper takes logarithms of are logarithms here. The bootstrap draws people, the same for every method, so that
     differences are paired; whether slopes differ is read from the interval of their difference, not from
     one being significant and the other not.
 
@@ -62,7 +62,7 @@ def like_with_like(
         against = AGAINST if AGAINST in names else names[0]
     if names and against not in names:
         raise TableError(f"{against} is not among the methods: {', '.join(names)}.")
-    plan = models.DESIGNS[design]
+    plan = models.adjusted(models.DESIGNS[design], frame)
     rows = []
     for column, outcome in plan.outcomes.items():
         found = _compared(frame, plan, column, names, str(against), (resamples, seed))

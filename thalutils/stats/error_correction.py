@@ -31,7 +31,8 @@ def error_corrected(
     its slope is too steep rather than too flat. Regression calibration allows for that. It supposes that,
     given method and covariates, the error tells nothing more of the outcome, and that the people with a
     reference are like the others: a reference set chosen from one diagnosis corrects the others only as
-    far as masks fail alike in them. Error of the reference itself stays in.
+    far as masks fail alike in them. Error of the reference itself stays in. Where people come from several
+    sites, the site is a covariate of both models: each site has its level, and all share the two slopes.
 
     Parameters
     ----------
@@ -68,21 +69,24 @@ def error_corrected(
         drawn = paired(volumes, reference).drop_duplicates("participant_id")
         known = drawn.set_index("participant_id")[REFERENCE_ML]
         joined = frame.assign(**{REFERENCE_ML: frame["participant_id"].map(known)}).reset_index(drop=True)
-        for column, outcome in PLAN.outcomes.items():
+        plan = models.adjusted(PLAN, joined)
+        for column, outcome in plan.outcomes.items():
             for method, mine in models.each_method(joined):
                 eligible, note = models.eligible(mine, column)
-                found = _corrected(eligible, column, (resamples, seed))
+                found = _corrected(eligible, plan, column, (resamples, seed))
                 found["note"] = regression.sentences(found["note"], note)
                 rows.append({"outcome": outcome, "method": method, "reference": reference} | found)
     columns = list(SCHEMAS["error_corrected"].columns)
     return tables.check("error_corrected", pd.DataFrame(rows).reindex(columns=columns))
 
 
-def _corrected(rows: pd.DataFrame, column: str, drawn: tuple[int, int]) -> dict[str, Any]:
+def _corrected(
+    rows: pd.DataFrame, plan: models.Design, column: str, drawn: tuple[int, int]
+) -> dict[str, Any]:
     """Return one method's slope, attenuation and corrected slope of one outcome."""
-    transform = "log" if column in PLAN.log else "none"
-    main = regression.prepare(rows, column, PLAN.predictor, PLAN.covariates, transform)
-    own = regression.prepare(rows, REFERENCE_ML, PLAN.predictor, PLAN.covariates)
+    transform = "log" if column in plan.log else "none"
+    main = regression.prepare(rows, column, plan.predictor, plan.covariates, transform)
+    own = regression.prepare(rows, REFERENCE_ML, plan.predictor, plan.covariates)
     measured, calibration = regression.fit_prepared(main, transform=transform), regression.fit_prepared(own)
     beta, attenuation = measured["beta"], calibration["beta"]
     found = {"n": measured["n"], "n_calibration": calibration["n"], "beta": beta, "attenuation": attenuation}

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ STEPS = ((0.0, 1.5), (5.5, 1.0), (10.0, 0.5))
 BETTER, STABLE, WORSE = -1.0, 0.0, 1.0
 ANALYSIS, OUTCOME = "ordinal", "edss"
 CATEGORY, PREDICTOR = "edss_category", models.LONGITUDINAL.predictor
-COVARIATES = models.LONGITUDINAL.covariates
 DIVERGES = 1e-7
 NORMAL_95 = stats.norm.ppf(0.975)
 # Slopes per SD beyond this, or gradients per person above it, are those of a search that runs away.
@@ -91,8 +90,12 @@ def categories(
     return pd.Series(found, delta.index).where(baseline.notna() & delta.notna())
 
 
-def rows(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> list[dict[str, Any]]:
+def rows(
+    frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS, covariates: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return each method's row of ``change_associations``: log odds of a worse category per mL.
+
+    Adjusted as the linear models are, for the site too where people come from several.
 
     Parameters
     ----------
@@ -100,6 +103,8 @@ def rows(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> l
         As :func:`thalutils.stats.frames.change` makes it.
     steps : sequence of pair
         As in :func:`categories`.
+    covariates : sequence of str
+        As in :func:`thalutils.stats.models.longitudinal`.
 
     Returns
     -------
@@ -109,13 +114,16 @@ def rows(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> l
         goes with worse EDSS where the thalamus lost less, as in the linear models. Cumulative logits, as
         R's ``MASS::polr`` and ``ordinal::clm``.
     """
+    design = models.adjusted(models.LONGITUDINAL, frame, covariates)
     return [
-        {"analysis": ANALYSIS, "outcome": OUTCOME, "method": method} | _slope(_prepared(mine, steps))
+        {"analysis": ANALYSIS, "outcome": OUTCOME, "method": method} | _slope(_prepared(mine, steps, design))
         for method, mine in models.each_method(frame)
     ]
 
 
-def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS) -> pd.DataFrame:
+def proportional_odds(
+    frame: pd.DataFrame, steps: Sequence[tuple[float, float]] = STEPS, covariates: Sequence[str] = ()
+) -> pd.DataFrame:
     """Test whether volume change moves both thresholds, better and worse, by the same log odds.
 
     The likelihood ratio of the model in which the volume's slope is free for each threshold, the
@@ -124,7 +132,7 @@ def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] 
 
     Parameters
     ----------
-    frame, steps
+    frame, steps, covariates
         As in :func:`rows`.
 
     Returns
@@ -133,8 +141,9 @@ def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] 
         The table ``proportional_odds``.
     """
     found = []
+    design = models.adjusted(models.LONGITUDINAL, frame, covariates)
     for method, mine in models.each_method(frame):
-        prepared = _prepared(mine, steps)
+        prepared = _prepared(mine, steps, design)
         counts = {
             name: int((prepared.rows[CATEGORY] == value).sum())
             for name, value in (("n_better", BETTER), ("n_stable", STABLE), ("n_worse", WORSE))
@@ -145,9 +154,35 @@ def proportional_odds(frame: pd.DataFrame, steps: Sequence[tuple[float, float]] 
     return tables.check("proportional_odds", pd.DataFrame(found, columns=columns))
 
 
-def _prepared(frame: pd.DataFrame, steps: Sequence[tuple[float, float]]) -> Prepared:
-    category = categories(frame["edss"], frame["delta_edss"], steps)
-    return regression.prepare(frame.assign(**{CATEGORY: category}), CATEGORY, PREDICTOR, COVARIATES)
+def _prepared(frame: pd.DataFrame, steps: Sequence[tuple[float, float]], design: models.Design) -> Prepared:
+    """Select the people of the model; a site of which all are in the first or all in the last category goes.
+
+    The likelihood is largest where the indicator of such a site is infinite. There its people tell nothing of
+    the other parameters, which are those of the model without them.
+    """
+    rows = frame.assign(**{CATEGORY: categories(frame["edss"], frame["delta_edss"], steps)})
+    gone: list[str] = []
+    while True:
+        prepared = regression.prepare(rows, CATEGORY, PREDICTOR, design.covariates)
+        lone = _one_sided(prepared.rows) if models.SITE in design.covariates else []
+        if not lone:
+            break
+        gone += lone
+        rows = rows[~rows[models.SITE].isin(lone)]
+    told = (
+        f"Left out, since all of the site are worse or all better: {', '.join(sorted(gone))}." if gone else ""
+    )
+    return replace(prepared, note=sentences(prepared.note, told) or "")
+
+
+def _one_sided(rows: pd.DataFrame) -> list[str]:
+    """Return the sites of which all people are in the lowest or all in the highest category, where there are others."""
+    known = rows[CATEGORY]
+    if known.nunique() < 2 or rows[models.SITE].nunique() < 2:
+        return []
+    ends = known.groupby(rows[models.SITE]).agg(["min", "max"])
+    lone = (ends["min"] == known.max()) | (ends["max"] == known.min())
+    return list(ends.index[lone])
 
 
 def _slope(prepared: Prepared) -> dict[str, Any]:

@@ -93,7 +93,9 @@ def prepare(
 ) -> Prepared:
     """Select the people of one model, code its covariates and see whether it can be fitted.
 
-    ``sex`` becomes an indicator of men, and ``group`` and ``site`` one of each of theirs but the first by name.
+    ``sex`` becomes an indicator of men, and ``group`` and ``site`` one of each of theirs but the first by name. What
+    covariates before it determine, as the site where each has a diagnosis of its own, is left out: the slope of the
+    predictor is the same with it and without.
 
     Parameters
     ----------
@@ -121,6 +123,12 @@ def prepare(
     if rows.empty:
         return Prepared(rows, values, columns, _nobody(frame, names), "")
     note = f"Left out, the same in everyone: {', '.join(constant)}." if constant else ""
+    if len(rows) > columns.shape[1] + 1 and _deficient(columns):
+        spare = _determined(columns.iloc[:, 1:])
+        columns = columns.drop(columns=spare)
+        owners = [name for name in covariates if set(spare) & set(coded[name])]
+        told = f"Left out as far as other covariates determine it: {', '.join(owners)}." if owners else ""
+        note = sentences(note, told) or ""
     found = Prepared(rows, values, columns, "", note)
     return Prepared(rows, values, columns, _fault(found, outcome, predictor), note)
 
@@ -218,7 +226,7 @@ def _coded(values: pd.Series, name: str) -> pd.DataFrame:
     if name == "sex":
         return values.eq("M").astype(float).to_frame()
     if name in CATEGORIES:
-        return pd.get_dummies(values.astype(str), drop_first=True, dtype=float)
+        return pd.get_dummies(values.astype(str), prefix=name, prefix_sep=" ", drop_first=True, dtype=float)
     return values.astype(float).to_frame()
 
 
@@ -243,8 +251,32 @@ def _fault(prepared: Prepared, outcome: str, predictor: str) -> str:
     for name, values in ((outcome, prepared.outcome), (predictor, prepared.columns[predictor])):
         if constant(values):
             return f"Everyone has the same {name}: there is no slope."
-    columns = prepared.columns.to_numpy(float)
-    scaled = (columns - columns.mean(axis=0)) / (columns.std(axis=0) * np.sqrt(n))
-    if np.linalg.matrix_rank(scaled, tol=COLLINEAR) < k - 1:
+    if _deficient(prepared.columns):
         return "Predictor and covariates determine one another exactly (collinear): no slope of its own."
     return ""
+
+
+def _deficient(columns: pd.DataFrame) -> bool:
+    """Tell whether some columns and an intercept determine another; not where a column is constant."""
+    if not all(_varying(columns[[name]]) for name in columns):
+        return False
+    return bool(np.linalg.matrix_rank(_scaled(columns), tol=COLLINEAR) < columns.shape[1])
+
+
+def _determined(columns: pd.DataFrame) -> list[str]:
+    """Return the columns that those before them and an intercept determine."""
+    values, kept, spare = _scaled(columns), [], []
+    for place, name in enumerate(columns):
+        before, mine = values[:, kept], values[:, place]
+        left = mine - before @ np.linalg.lstsq(before, mine)[0] if kept else mine
+        if np.linalg.norm(left) > COLLINEAR:
+            kept.append(place)
+        else:
+            spare.append(name)
+    return spare
+
+
+def _scaled(columns: pd.DataFrame) -> np.ndarray:
+    """Return columns of mean 0 and length 1."""
+    values = columns.to_numpy(float)
+    return (values - values.mean(axis=0)) / (values.std(axis=0) * np.sqrt(len(values)))

@@ -32,7 +32,8 @@ SUBSETS: Mapping[str, Sequence[str] | None] = {
 def specification_curve(frame: pd.DataFrame) -> pd.DataFrame:
     """Fit the change of EDSS on each method's change of volume in every defensible way.
 
-    Every combination of covariates (``paper+edss`` adds EDSS at the first visit), standard error,
+    Every combination of covariates (``paper+edss`` adds EDSS at the first visit; from ``paper`` on the site is
+    one where people come from several, as in the models of section 3.6), standard error,
     winsorising of volume changes and people (``MS``: RRMS, PMS and MS; ``patients``: all but healthy
     controls). A slope that holds in few of them depends on the choice. The slopes are of much the same
     people and data: how many are significant is no test. Simonsohn, Simmons and Nelson, Nature Human
@@ -50,9 +51,13 @@ def specification_curve(frame: pd.DataFrame) -> pd.DataFrame:
         and ``note`` says why.
     """
     found = []
+    sets = {
+        name: models.adjusted(models.LONGITUDINAL, frame, own).covariates if set(own) >= set(PAPER) else own
+        for name, own in COVARIATE_SETS.items()
+    }
     for method, mine in models.each_method(frame):
-        for subset, covariates, winsor in product(SUBSETS, COVARIATE_SETS, WINSOR):
-            prepared = _prepared(_members(mine, subset), COVARIATE_SETS[covariates], WINSOR[winsor])
+        for subset, covariates, winsor in product(SUBSETS, sets, WINSOR):
+            prepared = _prepared(_members(mine, subset), sets[covariates], WINSOR[winsor])
             for se_type in regression.SE_TYPES:
                 row = {"outcome": models.LONGITUDINAL.outcomes[OUTCOME], "method": method}
                 row |= {"covariates": covariates, "winsor": winsor, "subset": subset}
