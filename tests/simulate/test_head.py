@@ -6,7 +6,7 @@ import pytest
 from thalutils.simulate import people
 from thalutils.simulate.anatomy import Anatomy, finer
 from thalutils.simulate.deformation import Field, exponential, random_velocity
-from thalutils.simulate.head import Head, _change, add_lesions, anatomy_grid, lookup
+from thalutils.simulate.head import Head, _change, add_lesions, anatomy_grid, lookup, lose
 
 VALUES = np.array([0, 2, 4, 10, 49, 24, 3, 77])
 
@@ -61,6 +61,13 @@ def test_lost_thalamus_becomes_ventricle_and_the_skull_stays(person):
     assert counts[1][4] - counts[0][4] == pytest.approx(lost, rel=0.35)
     edge = np.array([[0.0, 0.0, 46.0], [0.0, 0.0, -46.0]])
     assert np.abs(smaller.field.at(edge) - person.field.at(edge)).max() < 0.3
+
+
+def test_a_loss_is_in_percent_of_what_there_is(person):
+    assert lose(person, 0.0, 0.0) is person
+    smaller = lose(person, 2.0, 0.6)
+    assert sum(smaller.thalamus_ml()) / sum(person.thalamus_ml()) == pytest.approx(0.98, abs=1e-3)
+    assert smaller.brain_ml() < person.brain_ml()
 
 
 def test_points_outside_the_map_are_air(anatomy):
