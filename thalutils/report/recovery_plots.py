@@ -44,7 +44,7 @@ def measured(pairs: pd.DataFrame) -> Figure:
     fig.supylabel("Measured change (%)", fontsize=12)
     handles = [Line2D([], [], color=GREY, linestyle="--", label="equal")]
     handles += [Line2D([], [], color="0.3", marker=mark, linestyle="", label=name) for name, (mark, _) in DISTURBANCES.items()]  # fmt: skip
-    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return fig
 
 
@@ -105,6 +105,7 @@ def detectable(table: pd.DataFrame) -> Figure:
         for size, value in zip(GROUP_SIZES, values, strict=True):
             ax.annotate(f"{size}", (value, place), ha="center", va="center", fontsize=9, bbox={"boxstyle": "circle,pad=0.25", "fc": "white", "ec": colour(found.method)})  # fmt: skip
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
     name_rows(ax, labels)
     ax.set_xlabel("Smallest true loss that shows (%); in the circles: how many people")
     return fig

@@ -175,11 +175,11 @@ class Group:
     kinds: tuple[str, ...] = ("T1w",)
 
 
-# SAMSEG takes minutes a scan: fewer losses, which a slope can do with.
+# Template takes a minute a scan and SAMSEG minutes: fewer losses, which a slope can do with.
 FEWER = {RESCAN: (0.0, 1.0, 5.0), UPGRADE: (0.0, 5.0), WATER: (0.0,)}
 GROUPS: Mapping[str, Group] = {
     "thalnet": Group(by_thalnet, PLAN, KINDS),
-    "template": Group(by_template, PLAN),
+    "template": Group(by_template, FEWER),
     "samseg": Group(by_samseg, FEWER),
     "samseg-long": Group(by_samseg_long, FEWER),
 }
