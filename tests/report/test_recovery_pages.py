@@ -10,7 +10,7 @@ from thalutils import tables
 from thalutils.report import claims, recovery_pages
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.stats import recovery
-from thalutils.truth import change, kept, resolution
+from thalutils.truth import change, injected, kept, resolution
 from thalutils.truth.visits import PLAN, RESCAN
 
 METHODS = {
@@ -62,7 +62,14 @@ def gains(heads: int = 5) -> pd.DataFrame:
 @pytest.fixture
 def kept_tables(monkeypatch):
     """Tables as the long computation would leave them."""
-    found = {change.DATA: made_up(), resolution.DATA: gains()}
+    loss = {
+        "head": "phantom",
+        "injector": "bidsgate",
+        "method": "FollowUp",
+        "true_percent": [-1.0, -5.0],
+        "measured_percent": [-0.9, -4.5],
+    }
+    found = {change.DATA: made_up(), resolution.DATA: gains(), injected.DATA: pd.DataFrame(loss)}
     monkeypatch.setattr(kept, "read", lambda name: found[name].copy())
     monkeypatch.setattr(kept, "origin", lambda name: ORIGIN)
     return found
@@ -124,7 +131,7 @@ def test_every_part_of_the_page_is_made_and_prose_has_its_numbers(kept_tables, t
         assert "thal-figure" in page.data
     for page in (
         recovery_pages.recovery_table(table), recovery_pages.rank_table(ranked), recovery_pages.processing_table(table),
-        recovery_pages.r1_table(gain), recovery_pages.live(live),
+        recovery_pages.r1_table(gain), recovery_pages.live(live), recovery_pages.injectors(),
     ):  # fmt: skip
         assert "thal-table" in page.data
     assert "it agrees" in recovery_pages.live(live).data
@@ -159,5 +166,10 @@ def test_what_is_kept_with_the_package_is_whole_and_of_these_weights():
     assert set(maps["voxel_mm"]) == set(resolution.VOXELS_MM) and set(maps["border_contrast"]) == set(
         resolution.BORDERS
     )
-    for name in (change.DATA, resolution.DATA):
+    others = kept.read(injected.DATA)
+    assert {injected.OWN, injected.BIDSGATE} == set(others["injector"]) and set(others["head"]) == {
+        injected.PHANTOM,
+        *injected.REAL,
+    }
+    for name in (change.DATA, resolution.DATA, injected.DATA):
         assert set(kept.origin(name)) == set(ORIGIN)

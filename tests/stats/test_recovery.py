@@ -147,3 +147,11 @@ def test_first_visits_have_dice_and_concordance():
     assert (
         row["n"] == 10 and row["dice"] == 0.9 and row["ccc"] == pytest.approx(2 * spread / (2 * spread + 1))
     )
+
+
+def test_the_share_of_an_injected_loss_is_a_slope_through_nothing():
+    frame = pd.DataFrame(
+        {"head": "h", "injector": "i", "method": "A", "true_percent": [-1.0, -2.0, -5.0, -5.0], "measured_percent": [-0.8, -1.6, -4.0, np.nan]}
+    )  # fmt: skip
+    [row] = recovery.shares(frame).to_dict("records")
+    assert row["share"] == pytest.approx(0.8) and row["n"] == 3 and row["largest_percent"] == -5

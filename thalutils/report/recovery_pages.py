@@ -16,7 +16,7 @@ from thalutils.report.words import interval
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.stats import known_truth, recovery
 from thalutils.tables import read as read_table
-from thalutils.truth import change, kept, resolution
+from thalutils.truth import change, injected, kept, resolution
 from thalutils.truth.methods import ALONE, HALFWAY
 from thalutils.truth.scans import PHANTOM
 from thalutils.truth.visits import RESCAN, UPGRADE, WATER
@@ -236,6 +236,18 @@ def live(found: pd.DataFrame | str) -> HTML:
     )
     digits = {"kept": 3, "recomputed": 3, "difference_percent": 3}
     return tables.show(found, caption=caption, name="true-change-live", digits=digits, public=True)
+
+
+def injectors() -> HTML:
+    """Tabulate what share of a loss is measured by who injected it, on the phantom's head and on real ones."""
+    found = recovery.shares(kept.read(injected.DATA))
+    caption = (
+        "Share of an injected loss that is measured (1: all), by head and injector. thalutils: this book's own, scanned anew in the same position; "
+        "bidsgate: another program, which bends the image."
+    )
+    units = {"largest_percent": "%"}
+    digits = {"largest_percent": 1, "share": 2}
+    return tables.show(found, caption=caption, name="injectors", units=units, digits=digits, public=True)
 
 
 def r1_gain() -> pd.DataFrame:

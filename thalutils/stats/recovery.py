@@ -150,6 +150,28 @@ def detectable(sd_percent: float, slope: float, people: int) -> float:
     return float(quantiles * sd_percent / (slope * np.sqrt(people)))
 
 
+def shares(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what share of injected losses is measured in each head.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a loss and method: ``head``, ``injector``, ``method``, ``true_percent`` and ``measured_percent``.
+
+    Returns
+    -------
+    DataFrame
+        ``head``, ``injector``, ``method``, ``n`` (losses), ``largest_percent`` (the largest true one) and ``share``, the
+        least-squares slope through no change at no loss.
+    """
+    rows = []
+    known = frame.dropna(subset=["measured_percent"])
+    for keys, mine in known.groupby(["head", "injector", "method"], sort=False):
+        share = (mine["true_percent"] * mine["measured_percent"]).sum() / (mine["true_percent"] ** 2).sum()
+        rows.append((*keys, len(mine), mine["true_percent"].min(), share))
+    return pd.DataFrame(rows, columns=["head", "injector", "method", "n", "largest_percent", "share"])
+
+
 def first_visits(frame: pd.DataFrame) -> pd.DataFrame:
     """Hold the first visits' masks against the truth, by method.
 

@@ -18,7 +18,6 @@ from thalutils.segmenters.samseg import Samseg
 from thalutils.segmenters.template import Template
 from thalutils.segmenters.thalnet import network, segmenting
 from thalutils.segmenters.thalnet.network import Networks
-from thalutils.simulate.scanner import Frame
 from thalutils.truth import judging, scans
 from thalutils.truth.visits import KINDS, PLAN, RESCAN, UPGRADE, WATER, Person, Visit
 
@@ -109,19 +108,19 @@ def by_thalnet(bench: Bench, second: Visit, folder: Path) -> list[Row]:
     ]
     before_there, after_there = (thalnet_masks(images, bench.networks) for images in there)
     rows += [bench.row(f"{THALNET}-{name}", name, HALFWAY, before_there[name], after_there[name]) for name in before]  # fmt: skip
-    return [*rows, followed(pair, before["T1"], bench.first.frame)]
+    return [*rows, followed(pair, before["T1"], bench.first.frame.affine)]
 
 
-def followed(pair: Halfway, mask: Mask, frame: Frame) -> Row:
+def followed(pair: Halfway, mask: Mask, affine: np.ndarray) -> Row:
     """Return the row of the first visit's ThalNet mask, followed by registration."""
     row = {"method": FOLLOW_UP, "contrast": "T1", "processing": HALFWAY}
     if isinstance(mask, str):
         return row | {"note": mask}
     try:
-        percent = follow_up.structure_change(pair, nib.Nifti1Image(mask, frame.affine))
+        percent = follow_up.structure_change(pair, nib.Nifti1Image(mask, affine))
     except ImageError as error:
         return row | {"note": str(error)}
-    volume = masks.volume_ml(mask > 0, (scans.VOXEL_MM,) * 3)
+    volume = sum(masks.sides_ml(mask, affine))
     return row | {"first_ml": volume, "second_ml": volume * (1 + percent / 100), "measured_percent": percent}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import nibabel as nib
@@ -103,7 +103,7 @@ class Person:
 
         The first of `kinds` is the same whatever follows it.
         """
-        head = lose(self.head, loss_percent, BRAIN_SHARE * loss_percent)
+        head = _after(self, loss_percent)
         place = 1 + list(CONDITIONS).index(disturbance) * len(LOSSES) + LOSSES.index(loss_percent)
         return self._scan(head, place, CONDITIONS[disturbance], kinds)
 
@@ -111,6 +111,12 @@ class Person:
         rng = generator(self.seed, self.number, 100 + place)
         frame = scans.new_position(rng)
         return Visit(head, frame, scans.images(head, frame, kinds, self.settings, rng, conditions))
+
+
+@lru_cache(maxsize=len(LOSSES))
+def _after(person: Person, loss_percent: float) -> Head:
+    """Return the head after a loss, made once for all that disturbs its scans."""
+    return lose(person.head, loss_percent, BRAIN_SHARE * loss_percent)
 
 
 def people_of(cache: Path, heads: int, deformations: int) -> list[Person]:
