@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from thalutils.errors import ThalutilsError, ToolError
+from thalutils.errors import TableError, ThalutilsError, ToolError
 from thalutils.files import atomic_path, project_root, write_json
 from thalutils.process import parallel_map, run_program
 
@@ -83,8 +83,19 @@ def _machine() -> str:
 
 
 def read(name: str) -> pd.DataFrame:
-    """Return one of the tables that are kept with the package."""
-    with files("thalutils").joinpath("data", name).open(encoding="utf-8") as text:
+    """Return one of the tables that are kept with the package.
+
+    Raises
+    ------
+    TableError
+        Where it has not been computed.
+    """
+    path = files("thalutils").joinpath("data", name)
+    if not path.is_file():
+        raise TableError(
+            f"{name} is not among the tables that come with the package: it was not computed yet."
+        )
+    with path.open(encoding="utf-8") as text:
         return pd.read_csv(text, sep="\t", dtype=TEXTS)
 
 

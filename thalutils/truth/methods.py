@@ -92,23 +92,25 @@ class Bench:
 
 
 def by_thalnet(bench: Bench, second: Visit, folder: Path) -> list[Row]:
-    """Measure by ThalNet on every contrast, by votes and together, and by following its first mask.
-
-    Once each visit by itself; once both resampled to the space halfway, where the second's processing is the first's.
-    """
+    """Measure by ThalNet on every contrast, by votes and together, each visit by itself."""
     before, after = bench.drawn, thalnet_masks(second.images, bench.networks)
-    rows = [bench.row(f"{THALNET}-{name}", name, ALONE, before[name], after[name]) for name in before]
+    return [bench.row(f"{THALNET}-{name}", name, ALONE, before[name], after[name]) for name in before]
+
+
+def by_halfway(bench: Bench, second: Visit, folder: Path) -> list[Row]:
+    """Measure the same after both visits were resampled to the space halfway, and by following the first mask there."""
     try:
         pair = brought_halfway(bench.files, written(second, folder / "second"))
     except ImageError as error:
-        return [*rows, {"method": FOLLOW_UP, "contrast": "T1", "processing": HALFWAY, "note": str(error)}]
-    there = [
-        {kind: halfway.resampled(image, half) for kind, image in visit.images.items()}
+        return [{"method": FOLLOW_UP, "contrast": "T1", "processing": HALFWAY, "note": str(error)}]
+    before, after = (
+        thalnet_masks(
+            {kind: halfway.resampled(image, half) for kind, image in visit.images.items()}, bench.networks
+        )
         for visit, half in zip((bench.first, second), halfway.halves(pair.transform), strict=True)
-    ]
-    before_there, after_there = (thalnet_masks(images, bench.networks) for images in there)
-    rows += [bench.row(f"{THALNET}-{name}", name, HALFWAY, before_there[name], after_there[name]) for name in before]  # fmt: skip
-    return [*rows, followed(pair, before["T1"], bench.first.frame.affine)]
+    )
+    rows = [bench.row(f"{THALNET}-{name}", name, HALFWAY, before[name], after[name]) for name in before]
+    return [*rows, followed(pair, bench.drawn["T1"], bench.first.frame.affine)]
 
 
 def followed(pair: Halfway, mask: Mask, affine: np.ndarray) -> Row:
@@ -174,10 +176,11 @@ class Group:
     kinds: tuple[str, ...] = ("T1w",)
 
 
-# Template takes a minute a scan and SAMSEG minutes: fewer losses, which a slope can do with.
+# What takes a minute a pair or more gets fewer losses, which a slope can do with.
 FEWER = {RESCAN: (0.0, 1.0, 5.0), UPGRADE: (0.0, 5.0), WATER: (0.0,)}
 GROUPS: Mapping[str, Group] = {
     "thalnet": Group(by_thalnet, PLAN, KINDS),
+    "halfway": Group(by_halfway, FEWER, KINDS),
     "template": Group(by_template, FEWER),
     "samseg": Group(by_samseg, FEWER),
     "samseg-long": Group(by_samseg_long, FEWER),
