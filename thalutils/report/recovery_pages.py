@@ -240,7 +240,10 @@ def live(found: pd.DataFrame | str) -> HTML:
 
 def injectors() -> HTML:
     """Tabulate what share of a loss is measured by who injected it, on the phantom's head and on real ones."""
-    found = recovery.shares(kept.read(injected.DATA))
+    try:
+        found = recovery.shares(kept.read(injected.DATA))
+    except TableError as error:
+        return note(escape(str(error)))
     caption = (
         "Share of an injected loss that is measured (1: all), by head and injector. thalutils: this book's own, scanned anew in the same position; "
         "bidsgate: another program, which bends the image."
