@@ -15,8 +15,6 @@ from thalutils.process import run_program, tool_environment
 from thalutils.programs import time_limit_s
 from thalutils.segmenters.protocol import (
     INTRACRANIAL_FILE,
-    LEFT,
-    RIGHT,
     STRUCTURES_FILE,
     Availability,
     load_result,
@@ -88,51 +86,9 @@ class Samseg:
         write_thalamus(found, like, folder, self.name)
         nib.save(onto_grid(found, like), folder / STRUCTURES_FILE)
         write_json(folder / INTRACRANIAL_FILE, {"icv_ml": _intracranial(work / "out" / "sbtiv.stats")})
-        _remove(work)
-
-    def segment_pair(
-        self, images: tuple[Path, Path], folder: Path, preset: str
-    ) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
-        """Segment two visits of one person by SAMSEG's longitudinal model (Cerri et al. 2023).
-
-        Parameters
-        ----------
-        images : tuple of Path
-            Both in one space and on one grid.
-        folder : Path
-            Where the log is left.
-        preset : str
-
-        Returns
-        -------
-        tuple of Nifti1Image
-            10 and 49 on the images' grid, else 0.
-
-        Raises
-        ------
-        ToolError
-            Where it fails.
-        """
-        work = folder / "work-long"
-        work.mkdir()
-        write_json(work / "options.json", {"optimizationOptions": PRESETS[preset]})
-        timepoints = [part for image in images for part in ("-t", image)]
-        run_program(
-            [tool_environment("samseg") / "bin" / "run_samseg_long", *timepoints, "-o", work / "out",
-             "--threads", "1", "--options", work / "options.json"],
-            log=folder / "samseg-long.log",
-            timeout_s=time_limit_s("samseg", 2 * TIME_LIMIT_S[preset]),
-        )  # fmt: skip
-        drawn = []
-        for place, image in enumerate(images, start=1):
-            found = onto_grid(
-                load_result(work / "out" / f"tp{place:03d}" / "seg.mgz", self.name), nib.load(image)
-            )
-            labels = np.asarray(found.dataobj)
-            kept = np.where(np.isin(labels, (LEFT, RIGHT)), labels, 0).astype(np.uint8)
-            drawn.append(nib.Nifti1Image(kept, found.affine))
-        _remove(work)
-        return drawn[0], drawn[1]
+        for leftover in sorted(work.rglob("*"), reverse=True):
+            leftover.rmdir() if leftover.is_dir() else leftover.unlink()
+        work.rmdir()
 
     def rasterise_atlas(self, target: Path) -> None:
         """Write SAMSEG's atlas as a label map; see :mod:`thalutils.segmenters.samseg_atlas`."""
@@ -141,12 +97,6 @@ class Samseg:
             log=target.with_suffix(".log"),
             timeout_s=ATLAS_LIMIT_S,
         )
-
-
-def _remove(work: Path) -> None:
-    for leftover in sorted(work.rglob("*"), reverse=True):
-        leftover.rmdir() if leftover.is_dir() else leftover.unlink()
-    work.rmdir()
 
 
 def _affine(image: Path, mask: Path, target: Path) -> Path:

@@ -13,6 +13,7 @@ from thalutils.errors import ImageError, ThalutilsError, ToolError
 from thalutils.files import read_json
 from thalutils.imaging import brain_mask, follow_up, halfway, masks
 from thalutils.imaging.halfway import Halfway
+from thalutils.segmenters import samseg_long
 from thalutils.segmenters.protocol import FAULTS_FILE, JOINT, LABELS_FILE, Segmenter
 from thalutils.segmenters.samseg import Samseg
 from thalutils.segmenters.template import Template
@@ -150,10 +151,9 @@ def by_samseg_long(bench: Bench, second: Visit, folder: Path) -> list[Row]:
         for place, (files, half) in enumerate(zip((bench.files, later), halfway.halves(pair.transform), strict=True)):  # fmt: skip
             images.append(folder / f"halfway-{place}.nii.gz")
             nib.save(halfway.resampled(files[0], half), images[-1])
-        found = Samseg().segment_pair((images[0], images[1]), folder, PRESET)
+        before, after = samseg_long.segment_pair((images[0], images[1]), folder, PRESET)
     except ThalutilsError as error:
         return [{"method": method, "contrast": "T1", "processing": TOGETHER, "note": str(error)}]
-    before, after = (np.asarray(one.dataobj) for one in found)
     return [bench.row(method, "T1", TOGETHER, before, after)]
 
 
