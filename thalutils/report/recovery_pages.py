@@ -25,7 +25,7 @@ HEADS = {True: "the phantom's anatomy", False: "people kept out of training"}
 OUTCOMES = ("edss", "t25fw", "nhpt", "sdmt")
 # An interval of a slope that is narrower tells most methods apart.
 WIDEST = 0.2
-FEWEST_MAPS = 3
+FEWEST_MAPS = 2
 
 
 def pairs() -> pd.DataFrame:

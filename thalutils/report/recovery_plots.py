@@ -17,7 +17,7 @@ ACROSS = 3
 # How pairs that differ in more than the loss are marked.
 DISTURBANCES = {"rescan": ("o", 0.85), "upgrade": ("x", 0.9), "water": ("v", 0.9)}
 PROCESSINGS = ("independent", "halfway", "longitudinal")
-FILLS = {"independent": "full", "halfway": "none", "longitudinal": "full"}
+FILLS = {"independent": "full", "halfway": "none", "longitudinal": "left"}
 
 
 def measured(pairs: pd.DataFrame) -> Figure:
