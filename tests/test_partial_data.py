@@ -18,7 +18,12 @@ from thalutils.segmenters.first import First
 from thalutils.segmenters.protocol import Availability, write_thalamus
 
 STAGES = stages.load(notebook_cells.REPOSITORY)
-OF_NOBODY = {"real-heads", "thalnet-model", "performance"}  # pages that are the same whatever the cohort
+OF_NOBODY = {
+    "real-heads",
+    "thalnet-model",
+    "3-7-true-change",
+    "performance",
+}  # pages that are the same whatever the cohort
 PEOPLE = [f"sub-{number:02}" for number in range(1, 8)]
 
 

@@ -355,6 +355,70 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
         },
         ["heads", "contrast"],
     ),
+    "recovery": schema(
+        {
+            **_METHOD,
+            "contrast": text("What it was given"),
+            "processing": text(
+                "independent: each visit by itself; halfway: both resampled to the space between them; longitudinal: by the tool itself"
+            ),
+            "disturbance": text(
+                "What differs beside the loss: rescan (position, noise, fields), upgrade (also the scanner's protocol and coil), water (also the tissue's water)"
+            ),
+            "heads": text("Which simulated heads"),
+            "n": number("Pairs of visits measured", "pairs", 0),
+            "n_missed": number("Pairs without a mask", "pairs", 0),
+            "n_heads": number("Heads measured: the clusters", "heads", 0),
+            **_interval("slope", "Slope of measured on true change"),
+            **_interval("bias_percent", "Measured change where nothing changed", "%"),
+            "sd_percent": number("Standard deviation of one person's measured change about the line", "%", 0),
+            "detectable_1_percent": number(
+                "Smallest true loss that one person shows (80 % power, level 5 %)", "%", 0
+            ),
+            "detectable_25_percent": number("Smallest true loss that 25 people show", "%", 0),
+            "detectable_50_percent": number("Smallest true loss that 50 people show", "%", 0),
+            "detectable_100_percent": number("Smallest true loss that 100 people show", "%", 0),
+        },
+        ["method", "contrast", "processing", "disturbance", "heads"],
+    ),
+    "recovery_ranks": schema(
+        {
+            **_METHOD,
+            "processing": text("How the visits were brought together"),
+            "n": number("Pairs of visits measured", "pairs", 0),
+            "slope": number("Slope of measured on true change", "1"),
+            "slope_rank": number("Rank by distance of the slope from 1", "", 1),
+            "detectable_1_percent": number("Smallest true loss that one person shows", "%", 0),
+            "detectable_rank": number("Rank by that loss", "", 1),
+            "dice": fraction("Median Dice with the truth at the first visit of the same heads"),
+            "dice_rank": number("Rank by it", "", 1),
+            "ccc": number("Lin's concordance with the true volume there", "1", -1, 1),
+            "ccc_rank": number("Rank by it", "", 1),
+            "cohort_dice": fraction("Median Dice with this cohort's manual masks"),
+            "cohort_dice_rank": number("Rank by it", "", 1),
+            "cohort_ccc": number("Concordance with this cohort's manual volumes", "1", -1, 1),
+            "cohort_ccc_rank": number("Rank by it", "", 1),
+            "beta": number("Mean size of this cohort's standardised slopes of clinical outcomes", "1", 0),
+            "beta_rank": number("Rank by it", "", 1),
+        },
+        ["method", "processing"],
+    ),
+    "r1_resolution": schema(
+        {
+            "voxel_mm": number("Voxel of the R1 map", "mm", 0),
+            "border_contrast": number(
+                "R1 and MT saturation of the thalamus less white matter's, over the literature's", "ratio", 0
+            ),
+            "way": text("How contrasts are joined: vote or joint"),
+            "added": text("The map that is added to T1w and FLAIR"),
+            "n": number("Heads", "heads", 0),
+            "dice_without": fraction("Mean Dice with the truth, without the map"),
+            **_interval("dice_gain", "Mean difference of Dice when it is added"),
+            "error_without_percent": number("Mean size of the volume's error, without the map", "%", 0),
+            **_interval("error_gain_percent", "Mean difference of that size when it is added", "%"),
+        },
+        ["voxel_mm", "border_contrast", "way", "added"],
+    ),
     "twin_calibration": schema(
         {
             "section": text("The paper's section"),

@@ -7,7 +7,9 @@ import pytest
 from thalutils.report import thalnet_pages
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.stats import known_truth
-from thalutils.training import borders, evaluation, label_maps
+from thalutils.training import borders, label_maps
+from thalutils.truth import kept
+from thalutils.truth.scans import PHANTOM
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def test_a_pair_is_one_head_at_two_visits():
 
 
 def test_the_kept_evaluation_is_of_the_people_who_were_kept_out(masks):
-    unseen = masks[masks["anatomy"] != evaluation.PHANTOM]
+    unseen = masks[masks["anatomy"] != PHANTOM]
     assert set(unseen["anatomy"]) == set(label_maps.HELD_OUT)
     assert unseen.groupby(["anatomy", "contrast"])["number"].nunique().min() >= 5
     assert set(masks["contrast"]) == {"T1", "FLAIR", "R1", "T1-R1-FLAIR", "joint"}
@@ -33,10 +35,10 @@ def test_the_kept_evaluation_is_of_the_people_who_were_kept_out(masks):
 
 def test_what_is_kept_is_of_the_weights_that_ship(masks):
     assert set(masks["weights"]) == {weight_files.version()}
-    kept = evaluation.read(borders.DATA)
-    assert set(kept["weights"]) == {weight_files.version()}
-    assert set(kept["border_contrast"]) == set(borders.BORDERS)
-    assert kept.groupby(["border_contrast", "way", "contrasts"])["number"].nunique().min() >= 10
+    found = kept.read(borders.DATA)
+    assert set(found["weights"]) == {weight_files.version()}
+    assert set(found["border_contrast"]) == set(borders.BORDERS)
+    assert found.groupby(["border_contrast", "way", "contrasts"])["number"].nunique().min() >= 10
 
 
 def test_the_pages_say_what_the_tables_say(masks):

@@ -6,7 +6,7 @@ import pytest
 from thalutils.simulate import people
 from thalutils.simulate.anatomy import Anatomy, finer
 from thalutils.simulate.deformation import Field, exponential, random_velocity
-from thalutils.simulate.head import Head, add_lesions, anatomy_grid, changed, lookup
+from thalutils.simulate.head import Head, add_lesions, anatomy_grid, changed, lookup, lose
 
 VALUES = np.array([0, 2, 4, 10, 49, 24, 3, 77])
 
@@ -75,6 +75,13 @@ def test_the_skull_stays_when_the_brain_shrinks(anatomy):
     angles = np.random.default_rng(2).standard_normal((500, 3))
     shell = 49.5 * angles / np.linalg.norm(angles, axis=1)[:, None]
     assert np.abs(smaller.field.at(shell)).max() < 0.05
+
+
+def test_a_loss_is_in_percent_of_what_there_is(person):
+    assert lose(person, 0.0, 0.0) is person
+    smaller = lose(person, 2.0, 0.6)
+    assert sum(smaller.thalamus_ml()) / sum(person.thalamus_ml()) == pytest.approx(0.98, abs=1e-3)
+    assert smaller.brain_ml() < person.brain_ml()
 
 
 def test_points_outside_the_map_are_air(anatomy):

@@ -24,6 +24,7 @@ SMOOTHING_MM = 0.6
 BRIGHTEST = 2.0
 ITERATIONS = (40, 20, 20)
 GRADIENT_STEP = 0.25
+CC_RADIUS_VOXELS, BINS = 2, 32
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,44 @@ def _tissue_share(scan: Scan, grid: np.ndarray) -> np.ndarray:
 
 def _grown_percent(fixed: np.ndarray, moving: np.ndarray, share: np.ndarray) -> float:
     """Return by how much the tissue of the fixed image is larger in the moving one, in percent."""
-    import ants  # seconds and 300 MB, which only this engine should pay
+    vectors = deformation(fixed, moving, VOXEL_MM, metric="meansquares", iterations=ITERATIONS)
+    return float(100 * (np.average(growth(vectors, VOXEL_MM), weights=share) - 1))
 
-    still, moved = (ants.from_numpy(image, spacing=[VOXEL_MM] * 3) for image in (fixed, moving))
+
+def growth(vectors: np.ndarray, voxel_mm: float) -> np.ndarray:
+    """Return the volume of each voxel's tissue in the moving image over that in the fixed one, shape (x, y, z)."""
+    gradient = np.stack(np.gradient(vectors, voxel_mm, axis=(0, 1, 2)), axis=-1)
+    return np.linalg.det(gradient + np.eye(3, dtype=np.float32))
+
+
+def deformation(
+    fixed: np.ndarray, moving: np.ndarray, voxel_mm: float, *, metric: str, iterations: tuple[int, ...]
+) -> np.ndarray:
+    """Find the deformation between two images on one grid by ANTs' SyN (Avants et al. 2008).
+
+    Parameters
+    ----------
+    fixed, moving : ndarray of float32, shape (x, y, z)
+    voxel_mm : float
+        Edge of the (cubic) voxels.
+    metric : str
+        ``meansquares`` where brightness is alike, ``CC`` (local correlation) where it need not be.
+    iterations : tuple of int
+        At each level, coarse to fine.
+
+    Returns
+    -------
+    ndarray of float32, shape (x, y, z, 3)
+        In mm along the grid's axes: what is at a point of the fixed image is that much farther in the moving one.
+
+    Raises
+    ------
+    ImageError
+        Where ANTs finds none.
+    """
+    import ants  # seconds and 300 MB, which only those who deform should pay
+
+    still, moved = (ants.from_numpy(image, spacing=[voxel_mm] * 3) for image in (fixed, moving))
     ants.config.set_ants_deterministic(True, 1)
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -98,15 +134,13 @@ def _grown_percent(fixed: np.ndarray, moving: np.ndarray, share: np.ndarray) -> 
                 moved,
                 type_of_transform="SyNOnly",
                 initial_transform="Identity",
-                syn_metric="meansquares",
-                reg_iterations=ITERATIONS,
+                syn_metric=metric,
+                syn_sampling=CC_RADIUS_VOXELS if metric == "CC" else BINS,
+                reg_iterations=iterations,
                 grad_step=GRADIENT_STEP,
                 outprefix=f"{folder}/",
             )
             warps = [path for path in found["fwdtransforms"] if path.endswith("Warp.nii.gz")]
-            vectors = ants.image_read(warps[0]).numpy()
+            return ants.image_read(warps[0]).numpy()
         except (RuntimeError, IndexError) as error:
             raise ImageError(f"ANTs found no deformation between the two scans ({error}).") from error
-    gradient = np.stack(np.gradient(vectors, VOXEL_MM, axis=(0, 1, 2)), axis=-1)
-    growth = np.linalg.det(gradient + np.eye(3, dtype=np.float32))
-    return float(100 * (np.average(growth, weights=share) - 1))

@@ -15,8 +15,7 @@ from thalutils.report.embed import note
 from thalutils.report.panels import GREY, panel_grid, shown_panels
 from thalutils.stage import derivative, usable_scans
 from thalutils.stats import known_truth
-from thalutils.training import evaluation
-from thalutils.truth import brain_change
+from thalutils.truth import brain_change, kept
 
 HEADS = {brain_change.PHANTOM: "simulated heads", brain_change.REAL: "a real head (Colin27)"}
 NOTHING = "No one has two visits whose brain volume could be compared."
@@ -102,7 +101,7 @@ def agreement_table(checks: pd.DataFrame) -> HTML:
 
 def known() -> pd.DataFrame:
     """Return the pairs of known change that are kept with the package, and which heads they are."""
-    found = evaluation.read(brain_change.DATA)
+    found = kept.read(brain_change.DATA)
     return found.assign(heads=found["anatomy"].map(HEADS))
 
 

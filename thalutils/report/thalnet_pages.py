@@ -11,6 +11,8 @@ from thalutils.segmenters.protocol import JOINT
 from thalutils.segmenters.thalnet import network, weight_files
 from thalutils.stats import known_truth
 from thalutils.training import borders, evaluation, label_maps
+from thalutils.truth import kept
+from thalutils.truth.scans import PHANTOM
 
 HEADS = {True: "the phantom's anatomy", False: "people kept out of training"}
 PARTS = {
@@ -47,7 +49,7 @@ def facts() -> HTML:
 
 def curves() -> HTML:
     """Draw how loss and Dice went while the networks were fitted."""
-    fig = thalnet_plots.curves({part: evaluation.read(f"thalnet_{part}_log.tsv") for part in FITS})
+    fig = thalnet_plots.curves({part: kept.read(f"thalnet_{part}_log.tsv") for part in FITS})
     caption = f"Loss on training images, each seen once, and Dice of the thalami on fixed images of person {label_maps.WATCHED[0]}, who takes no part in the fit. The loss of draw and joint is cross entropy alone; the images of each differ, so that panels are not to be compared."
     return figures.figure(
         fig,
@@ -60,8 +62,8 @@ def curves() -> HTML:
 
 def masks() -> pd.DataFrame:
     """Return the kept evaluation with the set of heads and the person of each row."""
-    found = evaluation.read(evaluation.DATA)
-    phantom = found["anatomy"] == evaluation.PHANTOM
+    found = kept.read(evaluation.DATA)
+    phantom = found["anatomy"] == PHANTOM
     person = found["anatomy"].where(~phantom, "phantom " + found["number"].astype(str))
     return found.assign(heads=phantom.map(HEADS), person=person)
 
@@ -115,7 +117,7 @@ def _against_truth(fig: Figure, what: str, name: str) -> HTML:
 
 def gain() -> pd.DataFrame:
     """Return the table ``thalnet_gain`` of the kept study of borders."""
-    return known_truth.gain(evaluation.read(borders.DATA), BASE)
+    return known_truth.gain(kept.read(borders.DATA), BASE)
 
 
 def gains(table: pd.DataFrame) -> HTML:

@@ -161,6 +161,14 @@ def visits(person: Person, anatomy: Anatomy, seed: int, count: int) -> list[Head
     return heads
 
 
+def lose(head: Head, thalamus_percent: float, brain_percent: float) -> Head:
+    """Return the head after a loss of thalamus and of brain, in percent of what it has; nothing else changes."""
+    if thalamus_percent == 0 and brain_percent == 0:
+        return head
+    later = sum(head.thalamus_ml()) * (1 - thalamus_percent / 100)
+    return changed(head, later, -head.brain_ml() * brain_percent / 100)
+
+
 def _person_field(grid: warp.Grid, person: Person, rng: np.random.Generator) -> warp.Field:
     shape = warp.exponential(warp.random_velocity(grid, rng, PERSON_SCALES))
     nodes = grid.points()

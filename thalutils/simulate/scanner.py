@@ -1,6 +1,7 @@
 """A simulated scanner: the study's protocol, its fields, movement and noise, applied to a head."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -35,6 +36,32 @@ TEXTURE_LIMIT = 0.25
 MAP_NOISE = 2.0
 # Maps as if measured without error but noise: the parameter, and what brings white matter near 1000.
 MAPS = {"R1": ("r1_per_s", 1000.0), "MTsat": ("mtsat_percent", 600.0), "R2star": ("r2star_per_s", 50.0)}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What may differ between two visits beside the head: the protocol, the coil, and water in the tissue.
+
+    Attributes
+    ----------
+    mprage, flair : mapping
+        What :func:`sequences.mprage` and :func:`sequences.flair` take.
+    receive : float
+        Change of the receive sensitivity over 100 mm.
+    map_error : float
+        Change over 100 mm of the factor that a map is off by, as from a transmit field that was measured wrongly.
+    water_percent : mapping from a tissue's name
+        As for :func:`tissues.parameter_table`.
+    """
+
+    mprage: Mapping[str, float] = field(default_factory=lambda: MPRAGE)
+    flair: Mapping[str, float] = field(default_factory=lambda: FLAIR)
+    receive: float = 0.15
+    map_error: float = 0.0
+    water_percent: Mapping[str, float] = field(default_factory=dict)
+
+
+STUDY = Conditions()
 
 
 @dataclass(frozen=True)
@@ -126,10 +153,15 @@ def structural(
 
 
 def together(
-    head: Head, frame: Frame, kinds: tuple[str, ...], settings: Phantom, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Return several scans of one head in one place, as :func:`structural` returns one, in one pass."""
-    levels = {kind: _structural_levels(head, kind, settings.border_contrast) for kind in kinds}
+    head: Head, frame: Frame, kinds: tuple[str, ...], settings: Phantom, rng: np.random.Generator,
+    conditions: Conditions = STUDY,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return several scans of one head in one place, as :func:`structural` returns one, in one pass.
+
+    The first of them is the same whatever follows it.
+    """
+    table = tissues.parameter_table(settings.border_contrast, conditions.water_percent)
+    levels = {kind: _structural_levels(head, kind, table, conditions) for kind in kinds}
     voxels = frame.head_voxels(head)
     totals = {kind: np.zeros(len(voxels), dtype=np.float32) for kind in kinds}
     count = settings.supersampling
@@ -144,27 +176,30 @@ def together(
         sigma = WHITE_MATTER_LEVEL / settings.snr
         if kind in MAPS:
             sigma *= MAP_NOISE
+            if conditions.map_error:
+                clean *= receive_field(frame.world(), rng, conditions.map_error)
         else:
-            clean *= receive_field(frame.world(), rng, 0.15)
+            clean *= receive_field(frame.world(), rng, conditions.receive)
         scans[kind] = _noisy(clean, sigma, rng)
     return scans
 
 
-def _structural_levels(head: Head, kind: str, border_contrast: float) -> np.ndarray:
+def _structural_levels(
+    head: Head, kind: str, table: Mapping[str, np.ndarray], conditions: Conditions
+) -> np.ndarray:
     """Return the signal of each structure at each step of texture, white matter at 1000."""
     texture = np.arange(-TEXTURE_LIMIT, TEXTURE_LIMIT + TEXTURE_STEP / 2, TEXTURE_STEP)
     which = tissues.tissue_index(head.anatomy.values)
     values = {
-        name: tissues.textured(column[which][:, None], name, texture[None])
-        for name, column in tissues.parameter_table(border_contrast).items()
+        name: tissues.textured(column[which][:, None], name, texture[None]) for name, column in table.items()
     }
     if kind in MAPS:
         name, gain = MAPS[kind]
         return np.where(values["pd_percent"] > 0, gain * values[name], 0).astype(np.float32)
     if kind == "T1w":
-        signal = sequences.mprage(values["r1_per_s"], values["pd_percent"], **MPRAGE)
+        signal = sequences.mprage(values["r1_per_s"], values["pd_percent"], **conditions.mprage)
     else:
-        signal = sequences.flair(values["r1_per_s"], values["pd_percent"], values["t2_s"], **FLAIR)
+        signal = sequences.flair(values["r1_per_s"], values["pd_percent"], values["t2_s"], **conditions.flair)
     white = np.flatnonzero(np.isin(head.anatomy.values, tissues.WHITE_MATTER))[0]
     scale = WHITE_MATTER_LEVEL / signal[white, len(texture) // 2]
     return (signal * scale).astype(np.float32)

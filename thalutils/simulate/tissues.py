@@ -6,6 +6,7 @@ et al. 1999; lesions follow the ranges of MS lesions in Lommers et al. 2019. The
 they set a realistic order of contrasts, and no result of the book should be read as a measurement of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,10 @@ TISSUES = (
 
 PARAMETERS = ("r1_per_s", "pd_percent", "r2star_per_s", "mtsat_percent", "t2_s")
 
+# Relaxation falls faster than water rises, as water is free of what relaxes it: about threefold, chosen by us in the
+# order of the linear relation between 1/T1 and 1/water in tissue.
+WATER_GAIN = 3.0
+
 # How much each parameter follows the smooth variation of myelin within a tissue.
 TEXTURE_WEIGHT = {
     "r1_per_s": 1.0,
@@ -87,7 +92,9 @@ def tissue_index(labels: np.ndarray) -> np.ndarray:
     return np.array([places[int(label)] for label in labels], dtype=np.uint8)
 
 
-def parameter_table(border_contrast: float = 1.0) -> dict[str, np.ndarray]:
+def parameter_table(
+    border_contrast: float = 1.0, water_percent: Mapping[str, float] | None = None
+) -> dict[str, np.ndarray]:
     """Return each parameter as an array over :data:`TISSUES`, in its units, as float32.
 
     Parameters
@@ -95,12 +102,18 @@ def parameter_table(border_contrast: float = 1.0) -> dict[str, np.ndarray]:
     border_contrast : float
         How far the thalamus's R1 and MT saturation, which follow myelin, lie from those of white matter: 1 as in the
         literature, 0.5 half as far.
+    water_percent : mapping from a tissue's name, optional
+        By how much its water rose, in percent of what it was; nothing moves. PD follows it, and R1, R2, R2* and
+        MT saturation fall by :data:`WATER_GAIN` times as much.
 
     Examples
     --------
     >>> thalamus = [tissue.name for tissue in TISSUES].index("thalamus")
     >>> round(float(parameter_table(0.5)["r1_per_s"][thalamus]), 3)
     0.925
+    >>> drier = parameter_table(water_percent={"thalamus": -1.0})
+    >>> round(float(drier["r1_per_s"][thalamus]), 3), round(float(drier["pd_percent"][thalamus]), 2)
+    (0.824, 76.23)
     """
     table = {
         name: np.array([getattr(tissue, name) for tissue in TISSUES], dtype=np.float32) for name in PARAMETERS
@@ -110,6 +123,12 @@ def parameter_table(border_contrast: float = 1.0) -> dict[str, np.ndarray]:
     for name in ("r1_per_s", "mtsat_percent"):
         values = table[name]
         values[thalamus] = values[white] + border_contrast * (values[thalamus] - values[white])
+    for tissue, percent in (water_percent or {}).items():
+        place, share = names.index(tissue), np.float32(percent / 100)
+        table["pd_percent"][place] *= 1 + share
+        table["t2_s"][place] /= 1 - WATER_GAIN * share
+        for name in ("r1_per_s", "r2star_per_s", "mtsat_percent"):
+            table[name][place] *= 1 - WATER_GAIN * share
     return table
 
 

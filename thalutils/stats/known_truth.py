@@ -167,7 +167,7 @@ def _scatter(pairs: pd.DataFrame) -> float:
     return float(np.sqrt((left**2).sum() / (len(pairs) - 2)))
 
 
-def gain(frame: pd.DataFrame, base: str) -> pd.DataFrame:
+def gain(frame: pd.DataFrame, base: str, fewest: int = FEWEST) -> pd.DataFrame:
     """Compare masks drawn with and without a further map on the same heads.
 
     Parameters
@@ -178,6 +178,8 @@ def gain(frame: pd.DataFrame, base: str) -> pd.DataFrame:
     base : str
         The ``contrasts`` that others are compared with, such as ``T1-FLAIR``; with a map they are the same with one
         more among them.
+    fewest : int
+        Below so many heads there is no difference, as its interval would say little.
 
     Returns
     -------
@@ -193,17 +195,17 @@ def gain(frame: pd.DataFrame, base: str) -> pd.DataFrame:
             for border, some in mine.groupby("border_contrast", sort=True):
                 wide = some.pivot_table(index="number", columns="contrasts", values=["dice", "error_percent"])
                 row = {"way": way, "added": added, "border_contrast": border}
-                rows.append(row | _paired(wide, base, contrasts))
+                rows.append(row | _paired(wide, base, contrasts, fewest))
     columns = list(SCHEMAS["thalnet_gain"].columns)
     return tables.check("thalnet_gain", pd.DataFrame(rows).reindex(columns=columns))
 
 
-def _paired(wide: pd.DataFrame, base: str, contrasts: str) -> dict[str, float]:
+def _paired(wide: pd.DataFrame, base: str, contrasts: str, fewest: int) -> dict[str, float]:
     known = wide.loc[:, pd.IndexSlice[:, [base, contrasts]]].dropna()
     row = {"n": len(known)}
     for column, name, mean in (("dice", "dice_gain", "dice_without"), ("error_percent", "error_gain_percent", "error_without_percent")):  # fmt: skip
         row[mean] = known[column, base].mean()
-        if len(known) >= FEWEST:
+        if len(known) >= fewest:
             difference = known[column, contrasts] - known[column, base]
             row |= _clustered(difference, np.ones((len(known), 1)), pd.Series(known.index), name)
     return row

@@ -17,7 +17,8 @@ from thalutils.segmenters.thalnet import network, segmenting, weight_files
 from thalutils.segmenters.thalnet.network import Networks
 from thalutils.simulate.people import generator
 from thalutils.training import evaluation
-from thalutils.training.evaluation import PHANTOM, VOXEL_MM, Scanned
+from thalutils.truth import judging, kept, scans
+from thalutils.truth.scans import PHANTOM, VOXEL_MM, Scanned
 
 DATA = "thalnet_borders.tsv"
 # Over the literature's difference between thalamus and white matter, in R1 and MT saturation.
@@ -51,24 +52,24 @@ def evaluate(case: Border) -> pd.DataFrame:
         settings = Phantom(structural_mm=VOXEL_MM, border_contrast=border_contrast)
         # the same positions, fields and noise at every contrast
         rng = generator(SEED, case.number, 150)
-        scanned = evaluation.scan(head, ("T1w", "FLAIR", *MAPS), settings, rng)
+        scanned = scans.scan(head, ("T1w", "FLAIR", *MAPS), settings, rng)
         row = {"number": case.number, "border_contrast": border_contrast, "weights": networks.version}
         row |= {"truth_ml": sum(head.thalamus_ml())}
         for (way, contrasts), found in _drawn(scanned, networks).items():
-            rows.append(row | {"way": way, "contrasts": contrasts} | evaluation.judge(found, scanned))
+            rows.append(row | {"way": way, "contrasts": contrasts} | judging.judge(found, scanned))
     return pd.DataFrame(rows)
 
 
 def _drawn(scanned: Scanned, networks: Networks) -> dict[tuple[str, str], Any]:
     """Return the masks of each scan alone, and of each set of scans by vote and by the joint network."""
     images = {"T1" if kind == "T1w" else kind: image for kind, image in scanned.images.items()}
-    single = {name: evaluation.attempt(segmenting.segment, image, networks) for name, image in images.items()}
+    single = {name: judging.attempt(segmenting.segment, image, networks) for name, image in images.items()}
     drawn: dict[tuple[str, str], Any] = {("one", name): found for name, found in single.items()}
     for names in [("T1", "FLAIR"), *(("T1", name, "FLAIR") for name in MAPS)]:
-        drawn["vote", "-".join(names)] = evaluation.vote(*(single[name] for name in names))
+        drawn["vote", "-".join(names)] = judging.vote(*(single[name] for name in names))
         # the third of the joint network's places takes any map in which myelin is bright
         placed = {"R1" if name in MAPS else name: images[name] for name in names}
-        drawn["joint", "-".join(names)] = evaluation.attempt(segmenting.segment_together, placed, networks)
+        drawn["joint", "-".join(names)] = judging.attempt(segmenting.segment_together, placed, networks)
     return drawn
 
 
@@ -81,7 +82,7 @@ def run(folder: Path, heads: int = 12) -> Path:
         Where a head could not be evaluated, with the reason.
     """
     wanted = [Border(folder / "cache", number) for number in range(1, heads + 1)]
-    return evaluation.collect(_kept, wanted, folder / DATA)
+    return kept.collect(_kept, wanted, folder / DATA, label="further maps")
 
 
 def _kept(case: Border) -> Path:

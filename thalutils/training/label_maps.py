@@ -13,10 +13,10 @@ from thalutils.segmenters.protocol import LEFT, RIGHT
 from thalutils.segmenters.thalnet import pose
 from thalutils.segmenters.thalnet.network import STRUCTURES, THALAMI
 from thalutils.simulate import anatomy
+from thalutils.truth.scans import HELD_OUT
 
 # Billot et al.'s twenty people. Five take no part in the fit: one is watched while it runs, four are the test.
 WATCHED = ("17",)
-HELD_OUT = ("04", "08", "12", "15")
 EVERYONE = tuple(f"{number:02d}" for number in range(1, 21))
 TRAINED = tuple(person for person in EVERYONE if person not in WATCHED + HELD_OUT)
 

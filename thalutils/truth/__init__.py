@@ -1,1 +1,1 @@
-"""Changes of known size, put into simulated and real heads, and what the study's methods make of them."""
+"""Tools held against what is true: simulated scans of heads whose volumes and losses are known exactly."""

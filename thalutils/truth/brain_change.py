@@ -7,7 +7,7 @@ as the phantom's does, and it is scanned anew, with another position, bias field
 
 import tempfile
 from argparse import ArgumentParser
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,10 +25,10 @@ from thalutils.process import cached, code_hash
 from thalutils.segmenters import protocol, samseg
 from thalutils.simulate import anatomy, people, scanner, sequences, tissues
 from thalutils.simulate import deformation as warp
-from thalutils.simulate.head import FIELD_MM, Head, anatomy_grid, changed, visits
+from thalutils.simulate.head import FIELD_MM, Head, anatomy_grid, lose, visits
 from thalutils.simulate.people import generator
 from thalutils.simulate.scanner import Frame
-from thalutils.training import evaluation
+from thalutils.truth import kept
 
 MODULE = "thalutils.truth.brain_change"
 DATA = "brain_change_truth.tsv"
@@ -112,10 +112,8 @@ def _mask(folder: Path, scan: nib.Nifti1Image) -> nib.Nifti1Image:
 def _phantom_pair(case: Case) -> list[tuple[nib.Nifti1Image, float]]:
     """Return two scans of a person of the phantom's kind, and the volume of brain in each."""
     drawn = people.draw(Phantom(participants=case.number, seed=SEED))[case.number - 1]
-    loss = case.loss_percent
-    person = replace(drawn, yearly_loss_percent=loss, interval_years=1.0, yearly_brain_loss_percent=loss)
-    shape = anatomy.atlas(case.cache)
-    heads = visits(person, shape, SEED, 2) if loss else visits(person, shape, SEED, 1) * 2
+    head = visits(drawn, anatomy.atlas(case.cache), SEED, 1)[0]
+    heads = (head, lose(head, case.loss_percent, case.loss_percent))
     scans = []
     for visit, head in enumerate(heads, start=1):
         rng = generator(SEED, case.number, 100 * visit + 50)
@@ -129,8 +127,7 @@ def _real_pair(case: Case) -> list[tuple[nib.Nifti1Image, float]]:
     """Return a real scan twice in new positions, the second time with a smaller brain, and the volumes."""
     scan = nib.as_closest_canonical(nib.load(case.real))
     head = _real_head(case.cache, case.real)
-    lost = case.loss_percent / 100 * head.brain_ml()
-    heads = (head, changed(head, sum(head.thalamus_ml()), -lost) if lost else head)
+    heads = (head, lose(head, 0.0, case.loss_percent))
     scans = []
     for visit, one in enumerate(heads, start=1):
         rng = generator(SEED + 1, case.number, 100 * visit + 50)
@@ -172,7 +169,8 @@ def _scanned_again(scan: nib.Nifti1Image, head: Head, rng: np.random.Generator) 
     return nib.Nifti1Image(np.clip(noisy, 0, 32000).astype(np.int16), scan.affine)
 
 
-def _kept(case: Case) -> Path:
+def keep(case: Case) -> Path:
+    """Measure a pair that is not there yet; return the file of its rows."""
     key = {"anatomy": case.anatomy, "number": case.number, "code": code_hash(MODULE)}
     key |= {"real": hash_file(case.real) if case.real else None}
 
@@ -194,7 +192,10 @@ def run(folder: Path, pairs: int = 24, real: Path | None = None, real_pairs: int
         raise ToolError(f"{real}: not there. Give the T1w of a head with its skull.")
     cases = [Case(folder / "cache", PHANTOM, number) for number in range(1, pairs + 1)]
     cases += [Case(folder / "cache", REAL, number, real) for number in range(1, real_pairs + 1) if real]
-    return evaluation.collect(_kept, cases, folder / DATA)
+    made = kept.collect(keep, cases, folder / DATA, label="pairs with a known loss of brain")
+    given = f"--pairs {pairs}" + (f" --real {real.name} --real-pairs {real_pairs}" if real else "")
+    kept.sign(made, f"python -m {MODULE} FOLDER {given}")
+    return made
 
 
 if __name__ == "__main__":
