@@ -247,7 +247,7 @@ def test_what_cannot_be_judged_says_what_is_lacking():
     assert said["cross_sectional beta FIRST edss"] == "Too few people for the model."
     assert said["cross_sectional beta DBSegment edss"] == "The method gave no result here."
     assert said["volume_change change_mean FIRST -"] == "Nobody here has volumes at two visits."
-    assert said["volume_change direction PMS -"].endswith(". Nobody here has volumes at two visits.")
+    assert said["volume_change direction PMS -"].endswith("of this diagnosis have two visits.")
     assert said["longitudinal beta FIRST edss"] == "Nobody here has volumes and scores at two visits."
     assert said["brain_volume_change pbvc_mean - -"].startswith("Nobody here has a change of brain")
     assert said["populations n_NMOSD cross_sectional -"] == "Nobody here has this diagnosis."
