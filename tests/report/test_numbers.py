@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 from plot_checks import table
@@ -96,3 +98,11 @@ def test_the_keys_are_the_same_for_any_cohort(n):
     assert set(empty) <= set(given)
     assert all(value is None or isinstance(value, str | int | float) for value in given.values())
     assert not any(isinstance(value, float) and pd.isna(value) for value in given.values())
+
+
+@pytest.mark.parametrize(("publishes", "people", "visits"), [(True, "3", "4"), (False, "<5", "<5")])
+def test_few_people_of_a_private_cohort_are_not_counted_exactly(monkeypatch, publishes, people, visits):
+    monkeypatch.setattr(privacy, "_page_of", SimpleNamespace(publishes_individuals=publishes))
+    found = numbers.cohort(pd.DataFrame(index=range(3)), pd.DataFrame(index=range(4)), pd.DataFrame())
+    assert (found["cohort.n_participants"], found["cohort.n_real"]) == (people, people)
+    assert found["cohort.n_sessions"] == visits

@@ -149,7 +149,7 @@ def test_page_shows_counts_claims_and_a_forest_of_what_there_is():
     assert "agrees" in scorecard_pages.verdicts(card).data
     html = scorecard_pages.forest(card, "Volumetric agreement").data
     assert "FreeSurfer 5.65 beside 5.65" in html
-    assert "none of the paper" in scorecard_pages.forest(card, "Voxel agreement").data
+    assert "nothing of the paper" in scorecard_pages.forest(card, "Voxel agreement").data
     found = scorecard_pages.numbers(card, claims.claims({}, "data"))
     assert found["scorecard.n"] == sum(found[f"scorecard.{word}"] for word in ("agrees", "differs", "cannot"))
 
@@ -236,14 +236,18 @@ def test_what_cannot_be_judged_says_what_is_lacking():
         row | {"outcome": "sdmt", "note": "Missing in everyone: sdmt. Left out, the same in everyone: site."},
         row | {"outcome": "edss", "n": 3, "note": "3 people for 5 parameters: fewer than 10 residual degrees of freedom."},
     ]).reindex(columns=columns)  # fmt: skip
-    said = notes({"population": population(RRMS=30), "associations": slopes})
+    none = pd.DataFrame([{"method": "FIRST", "group": "all", "quantity": "volume_percent", "n": 0}])
+    none = none.reindex(columns=list(SCHEMAS["change_summary"].columns)).astype(
+        {"mean": float, "sd": float, "median": float}
+    )
+    said = notes({"population": population(RRMS=30), "associations": slopes, "change_summary": none})
     assert said["voxel_agreement dice_median FIRST -"] == scorecard.DRAWN
     assert said["volume_agreement ccc FIRST -"] == scorecard.DRAWN
     assert said["cross_sectional beta FIRST sdmt"] == "Missing in everyone: sdmt."
     assert said["cross_sectional beta FIRST edss"] == "Too few people for the model."
     assert said["cross_sectional beta DBSegment edss"] == "The method gave no result here."
     assert said["volume_change change_mean FIRST -"] == "Nobody here has volumes at two visits."
-    assert said["volume_change direction PMS -"].endswith(". Nobody here has volumes at two visits.")
+    assert said["volume_change direction PMS -"].endswith("of this diagnosis have two visits.")
     assert said["longitudinal beta FIRST edss"] == "Nobody here has volumes and scores at two visits."
     assert said["brain_volume_change pbvc_mean - -"].startswith("Nobody here has a change of brain")
     assert said["populations n_NMOSD cross_sectional -"] == "Nobody here has this diagnosis."

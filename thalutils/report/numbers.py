@@ -35,8 +35,8 @@ def cohort(
     return {
         "cohort.n_real": None if simulated else people,
         "cohort.n_simulated": people if simulated else None,
-        "cohort.n_participants": len(participants),
-        "cohort.n_sessions": len(sessions),
+        "cohort.n_participants": people,
+        "cohort.n_sessions": privacy.count(len(sessions)),
         "cohort.n_exclusions": len(exclusions),
     }
 

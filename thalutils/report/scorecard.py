@@ -155,7 +155,7 @@ def _why(row: pd.Series, tables: Tables) -> str:
     frame = tables.get(name)
     if frame is not None and "reference" in frame:
         frame = frame[frame["reference"] == "manual"]
-    return nothing if frame is None or frame.empty else NO_METHOD
+    return NO_METHOD if frame is not None and (frame["n"] > 0).any() else nothing
 
 
 def _why_nobody(row: pd.Series, tables: Tables) -> str:

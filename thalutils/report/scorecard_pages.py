@@ -141,7 +141,9 @@ def forest(card: pd.DataFrame, section: str) -> HTML:
     """Draw reported and recomputed values of one of :data:`FORESTS` side by side."""
     panels = {key: title for key, title in FORESTS[section].items() if len(_shown(card, key))}
     if not panels:
-        return note(f"{section}: this cohort has none of the paper's methods, so there is nothing to set side by side.")  # fmt: skip
+        return note(
+            f"{section}: this cohort has nothing of the paper's methods to set side by side; the table above says why."
+        )
     caption = f"{section}: what the paper reports (open diamond, with its interval where one is printed) and what this cohort gives (dot and 95 % interval, in the colour of the verdict; the dot is hollow where the number is calibrated)."
     alt = "; ".join(f"{title}: {_words(_shown(card, key))}" for key, title in panels.items())
     return figures.figure(draw_forest(card, panels), caption=caption, alt=alt, name=f"scorecard-{section}")

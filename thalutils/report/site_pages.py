@@ -77,7 +77,9 @@ def _slopes(treatment: str, frame: pd.DataFrame, design: Design) -> list[dict[st
 def effects(found: Harmonised) -> HTML:
     """Tabulate each site's shift and scale."""
     if found.effects.empty:
-        return note("Nobody has a volume: there is nothing to say of sites.")
+        return note(
+            "Nobody has a volume and all covariates (age, sex, intracranial volume): nothing can be said of sites."
+        )
     units = {"shift_ml": "mL"}
     return tables.show(
         found.effects, caption="Shift and scale of each site.", name="site-effects", units=units
