@@ -11,7 +11,7 @@ import pytest
 from thalutils import stages, tables
 from thalutils.cohort import Cohort
 from thalutils.files import write_json
-from thalutils.imaging import brain_mask
+from thalutils.imaging import brain_change, brain_mask
 from thalutils.report import privacy
 from thalutils.segmenters import registry, session
 from thalutils.segmenters.first import First
@@ -54,9 +54,16 @@ def threshold(t1w: Path, folder: Path) -> None:
     write_json(folder / "volume.json", {"brain_ml": float(inside.sum() * 8 / 1000)})
 
 
+def masks_apart(pair: brain_change.Pair, folder: Path) -> dict[str, object]:
+    """Measure the change of brain volume by both masks alone."""
+    before, after = (float(np.asarray(nib.load(path).dataobj).sum()) for path in pair.masks)
+    return {"engine": "masks", "pbvc_percent": 100 * (after / before - 1)}
+
+
 @pytest.fixture
 def tools(monkeypatch, in_process):
-    """One quick tool and one quick brain mask in place of the real ones, which the head of these tests would defeat."""
+    """Quick tools in place of the real ones, which the head of these tests would defeat."""
+    monkeypatch.setattr(brain_change, "ENGINES", (brain_change.Engine("masks", masks_apart, lambda: "1"),))
     for module in (registry, session):
         monkeypatch.setattr(module, "SEGMENTERS", (First(), Boxes()))
     monkeypatch.setattr(brain_mask, "extract", threshold)
