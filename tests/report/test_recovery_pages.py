@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from thalutils import tables
+from thalutils.errors import TableError
 from thalutils.report import claims, recovery_pages
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.stats import recovery
@@ -137,6 +138,14 @@ def test_every_part_of_the_page_is_made_and_prose_has_its_numbers(kept_tables, t
     assert "it agrees" in recovery_pages.live(live).data
     assert "does not agree" in recovery_pages.live(live.assign(agrees=False)).data
     assert "no SAMSEG" in recovery_pages.live("no SAMSEG").data
+
+
+def test_injectors_that_were_not_run_leave_a_sentence(monkeypatch):
+    def absent(name):
+        raise TableError(f"{name} was not computed yet")
+
+    monkeypatch.setattr(kept, "read", absent)
+    assert "was not computed yet" in recovery_pages.injectors().data
 
 
 def test_the_claim_that_the_paper_could_not_test_is_judged_on_the_pairs(kept_tables, tmp_path):

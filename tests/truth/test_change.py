@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from thalutils import process
-from thalutils.errors import ToolError, UsageError
+from thalutils.errors import TableError, ToolError, UsageError
 from thalutils.truth import change, kept, live, methods, visits
 from thalutils.truth.methods import ALONE, Bench, Group
 from thalutils.truth.visits import LOSSES, PLAN, RESCAN, UPGRADE, WATER, Person
@@ -173,3 +173,8 @@ def test_the_tables_origin_names_a_commit(tmp_path):
     table.write_text("a\n1\n")
     made = json.loads(kept.sign(table, "python -m x").read_text())
     assert len(made["commit"].split()[0]) >= 7 and "cores" in made["machine"]
+
+
+def test_a_table_that_was_not_computed_is_said_to_be_missing():
+    with pytest.raises(TableError, match="not computed yet"):
+        kept.read("nothing.tsv")
