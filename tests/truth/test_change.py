@@ -111,6 +111,19 @@ def test_what_was_stopped_goes_on_where_it_was(simulated, tmp_path, monkeypatch)
 def test_methods_that_do_not_exist_are_refused(tmp_path):
     with pytest.raises(UsageError, match="freesurfer"):
         change.run(tmp_path, 1, 0, 0, ["freesurfer"])
+    with pytest.raises(UsageError, match=r"no 3\.5"):
+        change.run(tmp_path, 1, 0, 0, ["template"], losses=[3.5])
+
+
+def test_a_part_of_the_pairs_is_used_again_by_the_whole(simulated, tmp_path):
+    part = pd.read_csv(change.run(tmp_path, 1, 0, 0, ["template"], [RESCAN], [0.0, 5.0]), sep="\t")
+    assert len(part) == 4 and len(simulated) == 2
+    assert (
+        "--disturbances rescan --losses 0,5"
+        in json.loads((tmp_path / "recovery_pairs.json").read_text())["made_with"]
+    )
+    change.run(tmp_path, 1, 0, 0, ["template"])
+    assert len(simulated) == len(visits.pairs(PLAN))
 
 
 def test_samseg_measures_the_first_few_of_every_anatomy(tmp_path):

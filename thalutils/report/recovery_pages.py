@@ -15,6 +15,7 @@ from thalutils.report.embed import note
 from thalutils.report.words import interval
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.stats import known_truth, recovery
+from thalutils.tables import empty
 from thalutils.tables import read as read_table
 from thalutils.truth import change, injected, kept, resolution
 from thalutils.truth.methods import ALONE, HALFWAY
@@ -254,8 +255,11 @@ def injectors() -> HTML:
 
 
 def r1_gain() -> pd.DataFrame:
-    """Return the table ``r1_resolution`` of the kept study of R1's resolution."""
-    found = kept.read(resolution.DATA)
+    """Return the table ``r1_resolution`` of the kept study of R1's resolution; empty where it was not computed."""
+    try:
+        found = kept.read(resolution.DATA)
+    except TableError:
+        return empty("r1_resolution")
     parts = []
     for voxel_mm, mine in found.groupby("voxel_mm", sort=True):
         gained = known_truth.gain(mine, resolution.WITHOUT, fewest=FEWEST_MAPS)
@@ -265,6 +269,10 @@ def r1_gain() -> pd.DataFrame:
 
 def r1_gains(table: pd.DataFrame) -> HTML:
     """Draw what R1 adds, by the map's voxels and the contrast at the border."""
+    if table.empty:
+        return note(
+            "The study of R1's resolution was not computed yet: <code>python -m thalutils.truth.resolution</code> does it."
+        )
     heads = int(table["n"].min())
     caption = (
         f"Dice with the truth when an R1 map is added to T1w and FLAIR, less the Dice without it (mean over {heads} simulated heads, 95 % interval), by the "
@@ -282,6 +290,8 @@ def r1_gains(table: pd.DataFrame) -> HTML:
 
 def r1_table(table: pd.DataFrame) -> HTML:
     """Tabulate what R1 adds."""
+    if table.empty:
+        return note("Nor is there a table of it.")
     digits = {column: 4 if column.startswith("dice") else 2 for column in table.columns if column.endswith(("gain", "without", "low", "high", "percent"))}  # fmt: skip
     caption = "What an R1 map adds to T1w and FLAIR on simulated scans, by its voxels and the contrast at the border."
     return tables.show(table, caption=caption, name="r1-resolution", digits=digits, public=True)
@@ -321,7 +331,7 @@ def numbers(table: pd.DataFrame, ranked: pd.DataFrame, live_found: pd.DataFrame 
     for size, key in ((0.8, "fine"), (1.6, "coarse")):
         for end in ("", "_low", "_high"):
             found[f"recovery.r1_{key}{end}"] = _or_none(literature["dice_gain" + end].get(size, np.nan))
-    found["recovery.r1_heads"] = int(gain["n"].min())
+    found["recovery.r1_heads"] = int(gain["n"].min()) if len(gain) else None
     return found
 
 

@@ -19,7 +19,7 @@ from thalutils.segmenters.samseg import Samseg
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.truth import kept, visits
 from thalutils.truth.methods import GROUPS, Bench
-from thalutils.truth.visits import Person, Visit
+from thalutils.truth.visits import CONDITIONS, LOSSES, Person, Visit
 
 DATA = "recovery_pairs.tsv"
 COLUMNS = (
@@ -31,10 +31,11 @@ HEADS, DEFORMATIONS, SAMSEG_HEADS = 12, 3, 6
 
 @dataclass(frozen=True)
 class Case:
-    """One person and the group of methods that measure their pairs of visits."""
+    """One person and the group of methods that measure their pairs of visits, each given as disturbance and loss."""
 
     person: Person
     group: str
+    pairs: tuple[tuple[str, float], ...]
 
     @property
     def anatomy(self) -> str:
@@ -48,16 +49,18 @@ class Case:
 
 
 def cases(
-    cache: Path, heads: int, deformations: int, samseg_heads: int, groups: Sequence[str] = tuple(GROUPS)
-) -> list[Case]:
+    cache: Path, heads: int, deformations: int, samseg_heads: int, groups: Sequence[str] = tuple(GROUPS),
+    disturbances: Sequence[str] = tuple(CONDITIONS), losses: Sequence[float] = LOSSES,
+) -> list[Case]:  # fmt: skip
     """List what is to be done: every group of methods on every person, SAMSEG's on the first few only."""
-    everyone = visits.people_of(cache, heads, deformations)
-    return [
-        Case(person, group)
-        for place, person in enumerate(everyone)
-        for group in groups
-        if not group.startswith("samseg") or place < samseg_heads
-    ]
+    found = []
+    for place, person in enumerate(visits.people_of(cache, heads, deformations)):
+        for group in groups:
+            wanted = visits.pairs(GROUPS[group].plan)
+            kept_pairs = tuple(pair for pair in wanted if pair[0] in disturbances and pair[1] in losses)
+            if kept_pairs and (not group.startswith("samseg") or place < samseg_heads):
+                found.append(Case(person, group, kept_pairs))
+    return found
 
 
 class Pairs:
@@ -100,7 +103,6 @@ def keep(case: Case) -> Path:
     key |= {"weights": weight_files.version(), "samseg": Samseg().availability().version}
     key |= {"code": code_hash("thalutils.truth.methods")}
     cache = case.person.cache
-    wanted = visits.pairs(GROUPS[case.group].plan)
     with tempfile.TemporaryDirectory() as scratch:
         pairs = Pairs(case, Path(scratch))
 
@@ -112,18 +114,19 @@ def keep(case: Case) -> Path:
 
             return cached(cache, "recovery-pair", key | {"pair": [disturbance, loss]}, make) / "rows.tsv"
 
-        made = [one(*pair) for pair in wanted]
+        made = [one(*pair) for pair in case.pairs]
 
     def join(to: Path) -> None:
         parts = [pd.read_csv(path, sep="\t", dtype=kept.TEXTS) for path in made]
         pd.concat(parts).to_csv(to / "rows.tsv", sep="\t", index=False)
 
-    return cached(cache, "recovery-case", key | {"pairs": wanted}, join) / "rows.tsv"
+    return cached(cache, "recovery-case", key | {"pairs": case.pairs}, join) / "rows.tsv"
 
 
 def run(
     folder: Path, heads: int = HEADS, deformations: int = DEFORMATIONS, samseg_heads: int = SAMSEG_HEADS,
-    groups: Sequence[str] = tuple(GROUPS),
+    groups: Sequence[str] = tuple(GROUPS), disturbances: Sequence[str] = tuple(CONDITIONS),
+    losses: Sequence[float] = LOSSES,
 ) -> Path:  # fmt: skip
     """Measure every pair that is not there yet; write the table of all of them, and what made it.
 
@@ -132,18 +135,26 @@ def run(
     ToolError
         Where a case could not be done, with the reason.
     UsageError
-        Where there is no such group of methods.
+        Where there is no such group of methods, disturbance or loss.
     """
-    unknown = [group for group in groups if group not in GROUPS]
-    if unknown:
-        raise UsageError(f"there are no methods called {', '.join(unknown)}; give {', '.join(GROUPS)}.")
+    for given, known in ((groups, GROUPS), (disturbances, CONDITIONS), (losses, LOSSES)):
+        unknown = [str(one) for one in given if one not in known]
+        if unknown:
+            raise UsageError(f"there is no {', '.join(unknown)}; give some of {', '.join(map(str, known))}.")
     if not Samseg().availability().ok:
         groups = [group for group in groups if not group.startswith("samseg")]
-    wanted = cases(folder / "cache", heads, deformations, samseg_heads, groups)
+    wanted = cases(folder / "cache", heads, deformations, samseg_heads, groups, disturbances, losses)
     made = kept.collect(keep, wanted, folder / DATA, label="pairs of visits", memory_gb=4.5)
-    counts = f"--heads {heads} --deformations {deformations} --samseg-heads {samseg_heads} --methods {','.join(groups)}"  # fmt: skip
-    kept.sign(made, f"python -m thalutils.truth.change FOLDER {counts}")
+    options = {"heads": heads, "deformations": deformations, "samseg-heads": samseg_heads, "methods": groups}
+    options |= {"disturbances": disturbances, "losses": losses}
+    kept.sign(made, " ".join(["python -m thalutils.truth.change FOLDER", *map(_option, options.items())]))
     return made
+
+
+def _option(given: tuple[str, object]) -> str:
+    name, value = given
+    text = ",".join(f"{one:g}" if isinstance(one, float) else one for one in value) if isinstance(value, Sequence) else value  # fmt: skip
+    return f"--{name} {text}"
 
 
 def main() -> None:
@@ -154,8 +165,11 @@ def main() -> None:
     parser.add_argument("--deformations", type=int, default=DEFORMATIONS, help="heads of each person whom ThalNet has not seen")  # fmt: skip
     parser.add_argument("--samseg-heads", type=int, default=SAMSEG_HEADS, help="how many of all heads SAMSEG measures")  # fmt: skip
     parser.add_argument("--methods", default=",".join(GROUPS), help="groups of methods, with commas")
+    parser.add_argument("--disturbances", default=",".join(CONDITIONS), help="what disturbs the pairs, with commas")  # fmt: skip
+    parser.add_argument("--losses", default=",".join(f"{loss:g}" for loss in LOSSES), help="true losses in percent, with commas")  # fmt: skip
     given = parser.parse_args()
-    print(run(given.folder, given.heads, given.deformations, given.samseg_heads, given.methods.split(",")))
+    losses = [float(loss) for loss in given.losses.split(",")]
+    print(run(given.folder, given.heads, given.deformations, given.samseg_heads, given.methods.split(","), given.disturbances.split(","), losses))  # fmt: skip
 
 
 if __name__ == "__main__":
