@@ -102,6 +102,14 @@ def test_where_nothing_changed_there_is_a_bias_and_no_slope():
     assert np.isnan(row["slope"]) and np.isnan(row["detectable_25_percent"])
 
 
+def test_a_loss_without_a_line_is_no_bias():
+    frame = pairs(heads=20, bias=-0.5).query("true_percent in (0, -5)")
+    row = recovery.recovery(frame).iloc[0]
+    assert row["bias_percent"] == pytest.approx(-0.5, abs=0.3) and np.isnan(row["slope"])
+    lost = recovery.recovery(frame.query("true_percent == -5")).iloc[0]
+    assert np.isnan(lost["bias_percent"]) and lost["n"] == 20
+
+
 def test_what_was_not_measured_is_counted():
     frame = pairs(heads=5)
     frame.loc[frame["head"] == "0", "measured_percent"] = np.nan

@@ -140,7 +140,8 @@ def recovery_table(table: pd.DataFrame) -> HTML:
     """Tabulate recovery."""
     caption = "Recovery of known change by method, processing, disturbance and set of heads."
     units = {column: "%" for column in table.columns if column.endswith("_percent")}
-    return tables.show(table, caption=caption, name="recovery", digits=2, units=units, public=True)
+    digits = {column: 0 if column.startswith("n") else 2 for column in table.select_dtypes("number").columns}
+    return tables.show(table, caption=caption, name="recovery", digits=digits, units=units, public=True)
 
 
 def rank_table(table: pd.DataFrame) -> HTML:

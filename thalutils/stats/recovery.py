@@ -14,6 +14,7 @@ from thalutils import tables
 from thalutils.errors import TableError
 from thalutils.schemas import SCHEMAS
 from thalutils.stats import coefficients
+from thalutils.stats.known_truth import UNCHANGED_PERCENT
 
 LEVEL, POWER = 0.05, 0.8
 GROUP_SIZES = (1, 25, 50, 100)
@@ -40,7 +41,7 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         The table ``recovery``, for each set of heads and, where there are several, for all. ``slope`` is 1 where the
         whole change is measured; ``bias_percent`` is what is measured where nothing changed (the line's value
-        there; the mean difference where no line can be drawn); ``sd_percent`` is how much the measured change of
+        there; the mean of the pairs without change where no line can be drawn); ``sd_percent`` is how much the measured change of
         one person scatters about the line. Intervals need two heads.
 
     Notes
@@ -73,10 +74,13 @@ def _recovered(some: pd.DataFrame) -> dict[str, float]:
     drawn = bool(len(lines))
     if drawn:
         row |= _mean(lines[:, 1], "slope") | _mean(lines[:, 0], "bias_percent")
-    slope = row["slope"] if drawn else 1.0
+    else:  # where nothing changed needs no line
+        known = known[known["true_percent"].abs() < UNCHANGED_PERCENT]
+        if known.empty:
+            return row
+        row |= _mean(known.groupby("head", sort=False)["measured_percent"].mean().to_numpy(), "bias_percent")
+    slope = row.get("slope", 0.0)
     left = known["measured_percent"] - slope * known["true_percent"]
-    if not drawn:
-        row |= _mean(left.groupby(known["head"], sort=False).mean().to_numpy(), "bias_percent")
     row["sd_percent"] = scatter(left.to_numpy(), known["head"].to_numpy(), fitted=int(drawn))
     for size in GROUP_SIZES if drawn else ():
         row[f"detectable_{size}_percent"] = detectable(row["sd_percent"], slope, size)

@@ -89,7 +89,7 @@ def truth(person: Person, first: Visit, second: Visit, disturbance: str, planned
         "anatomy": person.anatomy,
         "number": person.number,
         "disturbance": disturbance,
-        "planned_percent": -planned_percent,
+        "planned_percent": 0.0 - planned_percent,
         "truth_first_ml": before,
         "truth_second_ml": after,
         "true_percent": 100 * (after / before - 1),
