@@ -8,7 +8,7 @@ import pytest
 
 from thalutils import tables
 from thalutils.errors import TableError
-from thalutils.report import claims, recovery_pages
+from thalutils.report import claims, r1_pages, recovery_pages
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.stats import recovery
 from thalutils.truth import change, injected, kept, resolution
@@ -115,7 +115,7 @@ def test_every_part_of_the_page_is_made_and_prose_has_its_numbers(kept_tables, t
     found = recovery_pages.pairs()
     table = recovery.recovery(found)
     ranked = recovery.ranks(table, recovery_pages.scores(found, tmp_path), RESCAN)
-    gain = tables.check("r1_resolution", recovery_pages.r1_gain())
+    gain = tables.check("r1_resolution", r1_pages.gain())
     live = pd.DataFrame({"quantity": ["first_ml"], "kept": [13.0], "recomputed": [13.0], "difference_percent": [0.0], "agrees": [True]})  # fmt: skip
     numbers = recovery_pages.numbers(table, ranked, live, gain)
     assert json.loads(json.dumps(numbers)) == numbers
@@ -127,12 +127,12 @@ def test_every_part_of_the_page_is_made_and_prose_has_its_numbers(kept_tables, t
     assert 30 < numbers["recovery.sd_removed_percent"] < 70
     assert numbers["recovery.r1_fine"] == pytest.approx(0.0125, abs=3e-4)
     for page in (
-        recovery_pages.measured(found), recovery_pages.slopes(table), recovery_pages.detectable(table), recovery_pages.r1_gains(gain),
+        recovery_pages.measured(found), recovery_pages.slopes(table), recovery_pages.detectable(table), r1_pages.gains(gain),
     ):  # fmt: skip
         assert "thal-figure" in page.data
     for page in (
         recovery_pages.recovery_table(table), recovery_pages.rank_table(ranked), recovery_pages.processing_table(table),
-        recovery_pages.r1_table(gain), recovery_pages.live(live), recovery_pages.injectors(),
+        r1_pages.gain_table(gain), recovery_pages.live(live), recovery_pages.injectors(),
     ):  # fmt: skip
         assert "thal-table" in page.data
     assert "it agrees" in recovery_pages.live(live).data

@@ -10,14 +10,13 @@ import pandas as pd
 from IPython.display import HTML
 
 from thalutils.errors import TableError
-from thalutils.report import figures, recovery_plots, tables, thalnet_plots
+from thalutils.report import figures, recovery_plots, tables
 from thalutils.report.embed import note
 from thalutils.report.words import interval
 from thalutils.segmenters.thalnet import weight_files
-from thalutils.stats import known_truth, recovery
-from thalutils.tables import empty
+from thalutils.stats import recovery
 from thalutils.tables import read as read_table
-from thalutils.truth import change, injected, kept, resolution
+from thalutils.truth import change, injected, kept
 from thalutils.truth.methods import ALONE, HALFWAY
 from thalutils.truth.scans import PHANTOM
 from thalutils.truth.visits import RESCAN, UPGRADE, WATER
@@ -26,7 +25,6 @@ HEADS = {True: "the phantom's anatomy", False: "people kept out of training"}
 OUTCOMES = ("edss", "t25fw", "nhpt", "sdmt")
 # An interval of a slope that is narrower tells most methods apart.
 WIDEST = 0.2
-FEWEST_MAPS = 2
 
 
 def pairs() -> pd.DataFrame:
@@ -253,49 +251,6 @@ def injectors() -> HTML:
     units = {"largest_percent": "%"}
     digits = {"largest_percent": 1, "share": 2}
     return tables.show(found, caption=caption, name="injectors", units=units, digits=digits, public=True)
-
-
-def r1_gain() -> pd.DataFrame:
-    """Return the table ``r1_resolution`` of the kept study of R1's resolution; empty where it was not computed."""
-    try:
-        found = kept.read(resolution.DATA)
-    except TableError:
-        return empty("r1_resolution")
-    parts = []
-    for voxel_mm, mine in found.groupby("voxel_mm", sort=True):
-        gained = known_truth.gain(mine, resolution.WITHOUT, fewest=FEWEST_MAPS)
-        parts.append(gained.assign(voxel_mm=voxel_mm))
-    return pd.concat(parts, ignore_index=True)
-
-
-def r1_gains(table: pd.DataFrame) -> HTML:
-    """Draw what R1 adds, by the map's voxels and the contrast at the border."""
-    if table.empty:
-        return note(
-            "The study of R1's resolution was not computed yet: <code>python -m thalutils.truth.resolution</code> does it."
-        )
-    heads = int(table["n"].min())
-    caption = (
-        f"Dice with the truth when an R1 map is added to T1w and FLAIR, less the Dice without it (mean over {heads} simulated heads, 95 % interval), by the "
-        "map's voxels and by how far thalamus and white matter lie apart in R1 (1: as in the literature)."
-    )
-    named = table.assign(added=[f"R1 of {size:g} mm" for size in table["voxel_mm"]])
-    return figures.figure(
-        thalnet_plots.gains(named),
-        caption=caption,
-        alt="Dots with intervals about zero, for three voxel sizes at three contrasts, by vote and by the joint network.",
-        name="r1-resolution",
-        public=True,
-    )
-
-
-def r1_table(table: pd.DataFrame) -> HTML:
-    """Tabulate what R1 adds."""
-    if table.empty:
-        return note("Nor is there a table of it.")
-    digits = {column: 4 if column.startswith("dice") else 2 for column in table.columns if column.endswith(("gain", "without", "low", "high", "percent"))}  # fmt: skip
-    caption = "What an R1 map adds to T1w and FLAIR on simulated scans, by its voxels and the contrast at the border."
-    return tables.show(table, caption=caption, name="r1-resolution", digits=digits, public=True)
 
 
 def numbers(table: pd.DataFrame, ranked: pd.DataFrame, live_found: pd.DataFrame | str, gain: pd.DataFrame) -> dict[str, float | int | str | None]:  # fmt: skip

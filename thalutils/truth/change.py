@@ -58,9 +58,9 @@ def cases(
     for place, person in enumerate(visits.people_of(cache, heads, deformations)):
         for group in groups:
             wanted = visits.pairs(GROUPS[group].plan)
-            kept_pairs = tuple(pair for pair in wanted if pair[0] in disturbances and pair[1] in losses)
-            if kept_pairs and (not group.startswith("samseg") or place < samseg_heads):
-                found.append(Case(person, group, kept_pairs))
+            some = tuple(pair for pair in wanted if pair[0] in disturbances and pair[1] in losses)
+            if some and (not group.startswith("samseg") or place < samseg_heads):
+                found.append(Case(person, group, some))
     return found
 
 
@@ -102,7 +102,7 @@ def keep(case: Case) -> Path:
     """Measure every pair of a case that is not there yet; return the file of their rows."""
     key = {"anatomy": case.person.anatomy, "number": case.person.number, "group": case.group}
     key |= {"weights": weight_files.version(), "samseg": Samseg().availability().version}
-    key |= {"code": code_hash("thalutils.truth.methods")}
+    key |= {"code": code_hash("thalutils.truth.change")}
     cache = case.person.cache
     with tempfile.TemporaryDirectory() as scratch:
         pairs = Pairs(case, Path(scratch))
