@@ -69,6 +69,11 @@ def test_the_slope_of_balanced_heads_is_that_of_least_squares():
     assert recovery.recovery(frame).iloc[0]["slope"] == pytest.approx(fit.params["true_percent"])
 
 
+def test_two_heads_give_no_interval():
+    row = recovery.recovery(pairs(heads=2)).iloc[0]
+    assert np.isfinite(row["slope"]) and np.isfinite(row["sd_percent"]) and np.isnan(row["slope_low"])
+
+
 def test_scatter_agrees_with_a_mixed_model():
     frame = pairs(heads=60)
     design = sm.add_constant(frame["true_percent"])

@@ -107,7 +107,7 @@ def slopes(table: pd.DataFrame) -> HTML:
     """Draw slopes and biases of every method."""
     caption = (
         "How much of a true change is measured, and what is measured where nothing changed (mean over heads, 95 % interval where there are "
-        "two or more heads)."
+        "three or more heads)."
     )
     return figures.figure(
         recovery_plots.slopes(widest(table)),

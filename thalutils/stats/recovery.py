@@ -22,6 +22,8 @@ ALL = "all heads"
 KEYS = ["method", "contrast", "processing", "disturbance"]
 # A line of a head takes this many pairs, whose true changes span this much.
 FEWEST_PAIRS, LEAST_SPAN_PERCENT = 3, 1.0
+# From two heads Student's interval hangs on how near two slopes happen to lie.
+FEWEST_HEADS = 3
 # Among few methods an order says nothing.
 FEWEST_RANKED = 3
 
@@ -42,7 +44,7 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
         The table ``recovery``, for each set of heads and, where there are several, for all. ``slope`` is 1 where the
         whole change is measured; ``bias_percent`` is what is measured where nothing changed (the line's value
         there; the mean of the pairs without change where no line can be drawn); ``sd_percent`` is how much the measured change of
-        one person scatters about the line. Intervals need two heads.
+        one person scatters about the line. Intervals need three heads.
 
     Notes
     -----
@@ -98,7 +100,7 @@ def _line(pairs: pd.DataFrame) -> tuple[float, float]:
 def _mean(values: np.ndarray, name: str) -> dict[str, float]:
     """Return the mean over heads with its interval."""
     mean = float(values.mean())
-    if len(values) < 2:
+    if len(values) < FEWEST_HEADS:
         return {name: mean}
     reach = stats.t.ppf(1 - LEVEL / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}
