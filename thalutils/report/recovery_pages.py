@@ -174,6 +174,8 @@ def processing(table: pd.DataFrame) -> pd.DataFrame:
 
 def processing_table(table: pd.DataFrame) -> HTML:
     """Tabulate the same."""
+    if processing(table).empty:
+        return note("No method was measured both ways.")
     caption = "Each visit by itself against both in the space halfway between them: slope and scatter of the measured change (rescan)."
     units = dict.fromkeys(("sd_percent", "sd_percent_halfway", "sd_removed_percent"), "%")
     digits = {"slope": 2, "slope_halfway": 2, "sd_percent": 2, "sd_percent_halfway": 2, "sd_removed_percent": 0}  # fmt: skip
