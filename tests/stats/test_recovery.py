@@ -69,6 +69,11 @@ def test_the_slope_of_balanced_heads_is_that_of_least_squares():
     assert recovery.recovery(frame).iloc[0]["slope"] == pytest.approx(fit.params["true_percent"])
 
 
+def test_two_heads_give_no_interval():
+    row = recovery.recovery(pairs(heads=2)).iloc[0]
+    assert np.isfinite(row["slope"]) and np.isfinite(row["sd_percent"]) and np.isnan(row["slope_low"])
+
+
 def test_scatter_agrees_with_a_mixed_model():
     frame = pairs(heads=60)
     design = sm.add_constant(frame["true_percent"])
@@ -100,6 +105,14 @@ def test_where_nothing_changed_there_is_a_bias_and_no_slope():
     row = recovery.recovery(frame).iloc[0]
     assert row["bias_percent_low"] < -0.5 < row["bias_percent_high"]
     assert np.isnan(row["slope"]) and np.isnan(row["detectable_25_percent"])
+
+
+def test_a_loss_without_a_line_is_no_bias():
+    frame = pairs(heads=20, bias=-0.5).query("true_percent in (0, -5)")
+    row = recovery.recovery(frame).iloc[0]
+    assert row["bias_percent"] == pytest.approx(-0.5, abs=0.3) and np.isnan(row["slope"])
+    lost = recovery.recovery(frame.query("true_percent == -5")).iloc[0]
+    assert np.isnan(lost["bias_percent"]) and lost["n"] == 20
 
 
 def test_what_was_not_measured_is_counted():

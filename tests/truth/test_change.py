@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from thalutils import process
-from thalutils.errors import ToolError, UsageError
+from thalutils.errors import TableError, ToolError, UsageError
 from thalutils.truth import change, kept, live, methods, visits
 from thalutils.truth.methods import ALONE, Bench, Group
 from thalutils.truth.visits import LOSSES, PLAN, RESCAN, UPGRADE, WATER, Person
@@ -111,6 +111,19 @@ def test_what_was_stopped_goes_on_where_it_was(simulated, tmp_path, monkeypatch)
 def test_methods_that_do_not_exist_are_refused(tmp_path):
     with pytest.raises(UsageError, match="freesurfer"):
         change.run(tmp_path, 1, 0, 0, ["freesurfer"])
+    with pytest.raises(UsageError, match=r"no 3\.5"):
+        change.run(tmp_path, 1, 0, 0, ["template"], losses=[3.5])
+
+
+def test_a_part_of_the_pairs_is_used_again_by_the_whole(simulated, tmp_path):
+    part = pd.read_csv(change.run(tmp_path, 1, 0, 0, ["template"], [RESCAN], [0.0, 5.0]), sep="\t")
+    assert len(part) == 4 and len(simulated) == 2
+    assert (
+        "--disturbances rescan --losses 0,5"
+        in json.loads((tmp_path / "recovery_pairs.json").read_text())["made_with"]
+    )
+    change.run(tmp_path, 1, 0, 0, ["template"])
+    assert len(simulated) == len(visits.pairs(PLAN))
 
 
 def test_samseg_measures_the_first_few_of_every_anatomy(tmp_path):
@@ -173,3 +186,8 @@ def test_the_tables_origin_names_a_commit(tmp_path):
     table.write_text("a\n1\n")
     made = json.loads(kept.sign(table, "python -m x").read_text())
     assert len(made["commit"].split()[0]) >= 7 and "cores" in made["machine"]
+
+
+def test_a_table_that_was_not_computed_is_said_to_be_missing():
+    with pytest.raises(TableError, match="not computed yet"):
+        kept.read("nothing.tsv")

@@ -69,3 +69,4 @@ def test_a_row_has_volumes_change_and_the_overlap_of_the_first_mask_on_its_own_g
     assert row["dice_first"] == 1
     assert "dice_first" not in bench.row("A-T1", "T1", HALFWAY, first, second)
     assert bench.row("A-T1", "T1", ALONE, first, "no mask")["note"] == "no mask"
+    assert bench.row("A-T1", "T1", ALONE, first, np.zeros_like(first))["note"] == "an empty mask"

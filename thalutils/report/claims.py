@@ -197,6 +197,8 @@ def _overlap_is_not_change(tables: Tables) -> Judged:
     told = [f"{one.name} with a slope of {one['slope']:.2f} [{one['slope_low']:.2f}, {one['slope_high']:.2f}]" for one in (by_dice, by_slope)]  # fmt: skip
     rank = both["dice_rank"].corr(both["slope_rank"], method="spearman")
     evidence = f"Simulated pairs of {by_slope['n_heads']:.0f} heads: first by Dice {told[0]}, first by recovery {told[1]}; rank correlation {rank:.2f}."
+    if by_slope["n_heads"] < FEWEST:
+        return UNKNOWN, f"{evidence} Fewer than {FEWEST} heads decide nothing."
     if by_dice.name == by_slope.name:
         return FAILS, evidence
     apart = _apart(by_slope, by_dice, "slope") != UNKNOWN

@@ -10,13 +10,13 @@ import pandas as pd
 from IPython.display import HTML
 
 from thalutils.errors import TableError
-from thalutils.report import figures, recovery_plots, tables, thalnet_plots
+from thalutils.report import figures, recovery_plots, tables
 from thalutils.report.embed import note
 from thalutils.report.words import interval
 from thalutils.segmenters.thalnet import weight_files
-from thalutils.stats import known_truth, recovery
+from thalutils.stats import recovery
 from thalutils.tables import read as read_table
-from thalutils.truth import change, injected, kept, resolution
+from thalutils.truth import change, injected, kept
 from thalutils.truth.methods import ALONE, HALFWAY
 from thalutils.truth.scans import PHANTOM
 from thalutils.truth.visits import RESCAN, UPGRADE, WATER
@@ -25,7 +25,6 @@ HEADS = {True: "the phantom's anatomy", False: "people kept out of training"}
 OUTCOMES = ("edss", "t25fw", "nhpt", "sdmt")
 # An interval of a slope that is narrower tells most methods apart.
 WIDEST = 0.2
-FEWEST_MAPS = 2
 
 
 def pairs() -> pd.DataFrame:
@@ -108,7 +107,7 @@ def slopes(table: pd.DataFrame) -> HTML:
     """Draw slopes and biases of every method."""
     caption = (
         "How much of a true change is measured, and what is measured where nothing changed (mean over heads, 95 % interval where there are "
-        "two or more heads)."
+        "three or more heads)."
     )
     return figures.figure(
         recovery_plots.slopes(widest(table)),
@@ -139,7 +138,8 @@ def recovery_table(table: pd.DataFrame) -> HTML:
     """Tabulate recovery."""
     caption = "Recovery of known change by method, processing, disturbance and set of heads."
     units = {column: "%" for column in table.columns if column.endswith("_percent")}
-    return tables.show(table, caption=caption, name="recovery", digits=2, units=units, public=True)
+    digits = {column: 0 if column.startswith("n") else 2 for column in table.select_dtypes("number").columns}
+    return tables.show(table, caption=caption, name="recovery", digits=digits, units=units, public=True)
 
 
 def rank_table(table: pd.DataFrame) -> HTML:
@@ -174,6 +174,8 @@ def processing(table: pd.DataFrame) -> pd.DataFrame:
 
 def processing_table(table: pd.DataFrame) -> HTML:
     """Tabulate the same."""
+    if processing(table).empty:
+        return note("No method was measured both ways.")
     caption = "Each visit by itself against both in the space halfway between them: slope and scatter of the measured change (rescan)."
     units = dict.fromkeys(("sd_percent", "sd_percent_halfway", "sd_removed_percent"), "%")
     digits = {"slope": 2, "slope_halfway": 2, "sd_percent": 2, "sd_percent_halfway": 2, "sd_removed_percent": 0}  # fmt: skip
@@ -253,40 +255,6 @@ def injectors() -> HTML:
     return tables.show(found, caption=caption, name="injectors", units=units, digits=digits, public=True)
 
 
-def r1_gain() -> pd.DataFrame:
-    """Return the table ``r1_resolution`` of the kept study of R1's resolution."""
-    found = kept.read(resolution.DATA)
-    parts = []
-    for voxel_mm, mine in found.groupby("voxel_mm", sort=True):
-        gained = known_truth.gain(mine, resolution.WITHOUT, fewest=FEWEST_MAPS)
-        parts.append(gained.assign(voxel_mm=voxel_mm))
-    return pd.concat(parts, ignore_index=True)
-
-
-def r1_gains(table: pd.DataFrame) -> HTML:
-    """Draw what R1 adds, by the map's voxels and the contrast at the border."""
-    heads = int(table["n"].min())
-    caption = (
-        f"Dice with the truth when an R1 map is added to T1w and FLAIR, less the Dice without it (mean over {heads} simulated heads, 95 % interval), by the "
-        "map's voxels and by how far thalamus and white matter lie apart in R1 (1: as in the literature)."
-    )
-    named = table.assign(added=[f"R1 of {size:g} mm" for size in table["voxel_mm"]])
-    return figures.figure(
-        thalnet_plots.gains(named),
-        caption=caption,
-        alt="Dots with intervals about zero, for three voxel sizes at three contrasts, by vote and by the joint network.",
-        name="r1-resolution",
-        public=True,
-    )
-
-
-def r1_table(table: pd.DataFrame) -> HTML:
-    """Tabulate what R1 adds."""
-    digits = {column: 4 if column.startswith("dice") else 2 for column in table.columns if column.endswith(("gain", "without", "low", "high", "percent"))}  # fmt: skip
-    caption = "What an R1 map adds to T1w and FLAIR on simulated scans, by its voxels and the contrast at the border."
-    return tables.show(table, caption=caption, name="r1-resolution", digits=digits, public=True)
-
-
 def numbers(table: pd.DataFrame, ranked: pd.DataFrame, live_found: pd.DataFrame | str, gain: pd.DataFrame) -> dict[str, float | int | str | None]:  # fmt: skip
     """Return the numbers of the page that prose cites; ``None`` where they cannot be had."""
     mine = widest(table)
@@ -321,7 +289,7 @@ def numbers(table: pd.DataFrame, ranked: pd.DataFrame, live_found: pd.DataFrame 
     for size, key in ((0.8, "fine"), (1.6, "coarse")):
         for end in ("", "_low", "_high"):
             found[f"recovery.r1_{key}{end}"] = _or_none(literature["dice_gain" + end].get(size, np.nan))
-    found["recovery.r1_heads"] = int(gain["n"].min())
+    found["recovery.r1_heads"] = int(gain["n"].min()) if len(gain) else None
     return found
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from thalutils.report.figures import colour, marker
 from thalutils.report.order import in_order
@@ -105,7 +106,9 @@ def detectable(table: pd.DataFrame) -> Figure:
         for size, value in zip(GROUP_SIZES, values, strict=True):
             ax.annotate(f"{size}", (value, place), ha="center", va="center", fontsize=9, bbox={"boxstyle": "circle,pad=0.25", "fc": "white", "ec": colour(found.method)})  # fmt: skip
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     name_rows(ax, labels)
     ax.set_xlabel("Smallest true loss that shows (%); in the circles: how many people")
     return fig

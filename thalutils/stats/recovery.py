@@ -14,6 +14,7 @@ from thalutils import tables
 from thalutils.errors import TableError
 from thalutils.schemas import SCHEMAS
 from thalutils.stats import coefficients
+from thalutils.stats.known_truth import UNCHANGED_PERCENT
 
 LEVEL, POWER = 0.05, 0.8
 GROUP_SIZES = (1, 25, 50, 100)
@@ -21,6 +22,8 @@ ALL = "all heads"
 KEYS = ["method", "contrast", "processing", "disturbance"]
 # A line of a head takes this many pairs, whose true changes span this much.
 FEWEST_PAIRS, LEAST_SPAN_PERCENT = 3, 1.0
+# From two heads Student's interval hangs on how near two slopes happen to lie.
+FEWEST_HEADS = 3
 # Among few methods an order says nothing.
 FEWEST_RANKED = 3
 
@@ -40,8 +43,8 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         The table ``recovery``, for each set of heads and, where there are several, for all. ``slope`` is 1 where the
         whole change is measured; ``bias_percent`` is what is measured where nothing changed (the line's value
-        there; the mean difference where no line can be drawn); ``sd_percent`` is how much the measured change of
-        one person scatters about the line. Intervals need two heads.
+        there; the mean of the pairs without change where no line can be drawn); ``sd_percent`` is how much the measured change of
+        one person scatters about the line. Intervals need three heads.
 
     Notes
     -----
@@ -73,10 +76,13 @@ def _recovered(some: pd.DataFrame) -> dict[str, float]:
     drawn = bool(len(lines))
     if drawn:
         row |= _mean(lines[:, 1], "slope") | _mean(lines[:, 0], "bias_percent")
-    slope = row["slope"] if drawn else 1.0
+    else:  # where nothing changed needs no line
+        known = known[known["true_percent"].abs() < UNCHANGED_PERCENT]
+        if known.empty:
+            return row
+        row |= _mean(known.groupby("head", sort=False)["measured_percent"].mean().to_numpy(), "bias_percent")
+    slope = row.get("slope", 0.0)
     left = known["measured_percent"] - slope * known["true_percent"]
-    if not drawn:
-        row |= _mean(left.groupby(known["head"], sort=False).mean().to_numpy(), "bias_percent")
     row["sd_percent"] = scatter(left.to_numpy(), known["head"].to_numpy(), fitted=int(drawn))
     for size in GROUP_SIZES if drawn else ():
         row[f"detectable_{size}_percent"] = detectable(row["sd_percent"], slope, size)
@@ -94,7 +100,7 @@ def _line(pairs: pd.DataFrame) -> tuple[float, float]:
 def _mean(values: np.ndarray, name: str) -> dict[str, float]:
     """Return the mean over heads with its interval."""
     mean = float(values.mean())
-    if len(values) < 2:
+    if len(values) < FEWEST_HEADS:
         return {name: mean}
     reach = stats.t.ppf(1 - LEVEL / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}

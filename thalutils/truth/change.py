@@ -19,22 +19,24 @@ from thalutils.segmenters.samseg import Samseg
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.truth import kept, visits
 from thalutils.truth.methods import GROUPS, Bench
-from thalutils.truth.visits import Person, Visit
+from thalutils.truth.visits import CONDITIONS, LOSSES, Person, Visit
 
 DATA = "recovery_pairs.tsv"
 COLUMNS = (
     "anatomy", "number", "disturbance", "planned_percent", "truth_first_ml", "truth_second_ml", "true_percent",
     "method", "contrast", "processing", "first_ml", "second_ml", "measured_percent", "dice_first", "weights", "note",
 )  # fmt: skip
-HEADS, DEFORMATIONS, SAMSEG_HEADS = 12, 3, 6
+# Enough for slopes whose intervals are narrower than 0.2, where one person's change scatters by less than 1 %.
+HEADS, DEFORMATIONS, SAMSEG_HEADS = 8, 2, 5
 
 
 @dataclass(frozen=True)
 class Case:
-    """One person and the group of methods that measure their pairs of visits."""
+    """One person and the group of methods that measure their pairs of visits, each given as disturbance and loss."""
 
     person: Person
     group: str
+    pairs: tuple[tuple[str, float], ...]
 
     @property
     def anatomy(self) -> str:
@@ -48,16 +50,18 @@ class Case:
 
 
 def cases(
-    cache: Path, heads: int, deformations: int, samseg_heads: int, groups: Sequence[str] = tuple(GROUPS)
-) -> list[Case]:
+    cache: Path, heads: int, deformations: int, samseg_heads: int, groups: Sequence[str] = tuple(GROUPS),
+    disturbances: Sequence[str] = tuple(CONDITIONS), losses: Sequence[float] = LOSSES,
+) -> list[Case]:  # fmt: skip
     """List what is to be done: every group of methods on every person, SAMSEG's on the first few only."""
-    everyone = visits.people_of(cache, heads, deformations)
-    return [
-        Case(person, group)
-        for place, person in enumerate(everyone)
-        for group in groups
-        if not group.startswith("samseg") or place < samseg_heads
-    ]
+    found = []
+    for place, person in enumerate(visits.people_of(cache, heads, deformations)):
+        for group in groups:
+            wanted = visits.pairs(GROUPS[group].plan)
+            some = tuple(pair for pair in wanted if pair[0] in disturbances and pair[1] in losses)
+            if some and (not group.startswith("samseg") or place < samseg_heads):
+                found.append(Case(person, group, some))
+    return found
 
 
 class Pairs:
@@ -86,7 +90,7 @@ def truth(person: Person, first: Visit, second: Visit, disturbance: str, planned
         "anatomy": person.anatomy,
         "number": person.number,
         "disturbance": disturbance,
-        "planned_percent": -planned_percent,
+        "planned_percent": 0.0 - planned_percent,
         "truth_first_ml": before,
         "truth_second_ml": after,
         "true_percent": 100 * (after / before - 1),
@@ -98,9 +102,8 @@ def keep(case: Case) -> Path:
     """Measure every pair of a case that is not there yet; return the file of their rows."""
     key = {"anatomy": case.person.anatomy, "number": case.person.number, "group": case.group}
     key |= {"weights": weight_files.version(), "samseg": Samseg().availability().version}
-    key |= {"code": code_hash("thalutils.truth.methods")}
+    key |= {"code": code_hash("thalutils.truth.change")}
     cache = case.person.cache
-    wanted = visits.pairs(GROUPS[case.group].plan)
     with tempfile.TemporaryDirectory() as scratch:
         pairs = Pairs(case, Path(scratch))
 
@@ -112,18 +115,19 @@ def keep(case: Case) -> Path:
 
             return cached(cache, "recovery-pair", key | {"pair": [disturbance, loss]}, make) / "rows.tsv"
 
-        made = [one(*pair) for pair in wanted]
+        made = [one(*pair) for pair in case.pairs]
 
     def join(to: Path) -> None:
         parts = [pd.read_csv(path, sep="\t", dtype=kept.TEXTS) for path in made]
         pd.concat(parts).to_csv(to / "rows.tsv", sep="\t", index=False)
 
-    return cached(cache, "recovery-case", key | {"pairs": wanted}, join) / "rows.tsv"
+    return cached(cache, "recovery-case", key | {"pairs": case.pairs}, join) / "rows.tsv"
 
 
 def run(
     folder: Path, heads: int = HEADS, deformations: int = DEFORMATIONS, samseg_heads: int = SAMSEG_HEADS,
-    groups: Sequence[str] = tuple(GROUPS),
+    groups: Sequence[str] = tuple(GROUPS), disturbances: Sequence[str] = tuple(CONDITIONS),
+    losses: Sequence[float] = LOSSES,
 ) -> Path:  # fmt: skip
     """Measure every pair that is not there yet; write the table of all of them, and what made it.
 
@@ -132,18 +136,26 @@ def run(
     ToolError
         Where a case could not be done, with the reason.
     UsageError
-        Where there is no such group of methods.
+        Where there is no such group of methods, disturbance or loss.
     """
-    unknown = [group for group in groups if group not in GROUPS]
-    if unknown:
-        raise UsageError(f"there are no methods called {', '.join(unknown)}; give {', '.join(GROUPS)}.")
+    for given, known in ((groups, GROUPS), (disturbances, CONDITIONS), (losses, LOSSES)):
+        unknown = [str(one) for one in given if one not in known]
+        if unknown:
+            raise UsageError(f"there is no {', '.join(unknown)}; give some of {', '.join(map(str, known))}.")
     if not Samseg().availability().ok:
         groups = [group for group in groups if not group.startswith("samseg")]
-    wanted = cases(folder / "cache", heads, deformations, samseg_heads, groups)
+    wanted = cases(folder / "cache", heads, deformations, samseg_heads, groups, disturbances, losses)
     made = kept.collect(keep, wanted, folder / DATA, label="pairs of visits", memory_gb=4.5)
-    counts = f"--heads {heads} --deformations {deformations} --samseg-heads {samseg_heads} --methods {','.join(groups)}"  # fmt: skip
-    kept.sign(made, f"python -m thalutils.truth.change FOLDER {counts}")
+    options = {"heads": heads, "deformations": deformations, "samseg-heads": samseg_heads, "methods": groups}
+    options |= {"disturbances": disturbances, "losses": losses}
+    kept.sign(made, " ".join(["python -m thalutils.truth.change FOLDER", *map(_option, options.items())]))
     return made
+
+
+def _option(given: tuple[str, object]) -> str:
+    name, value = given
+    text = ",".join(f"{one:g}" if isinstance(one, float) else one for one in value) if isinstance(value, Sequence) else value  # fmt: skip
+    return f"--{name} {text}"
 
 
 def main() -> None:
@@ -154,8 +166,11 @@ def main() -> None:
     parser.add_argument("--deformations", type=int, default=DEFORMATIONS, help="heads of each person whom ThalNet has not seen")  # fmt: skip
     parser.add_argument("--samseg-heads", type=int, default=SAMSEG_HEADS, help="how many of all heads SAMSEG measures")  # fmt: skip
     parser.add_argument("--methods", default=",".join(GROUPS), help="groups of methods, with commas")
+    parser.add_argument("--disturbances", default=",".join(CONDITIONS), help="what disturbs the pairs, with commas")  # fmt: skip
+    parser.add_argument("--losses", default=",".join(f"{loss:g}" for loss in LOSSES), help="true losses in percent, with commas")  # fmt: skip
     given = parser.parse_args()
-    print(run(given.folder, given.heads, given.deformations, given.samseg_heads, given.methods.split(",")))
+    losses = [float(loss) for loss in given.losses.split(",")]
+    print(run(given.folder, given.heads, given.deformations, given.samseg_heads, given.methods.split(","), given.disturbances.split(","), losses))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class Bench:
 
     def __init__(self, person: Person, kinds: tuple[str, ...], folder: Path) -> None:
         self.person, self.kinds, self.folder = person, kinds, folder
+        self._by_program: dict[str, Mask] = {}
 
     @cached_property
     def networks(self) -> Networks:
@@ -75,10 +76,9 @@ class Bench:
 
     def mask_of(self, tool: Segmenter) -> Mask:
         """Return what a program draws on the first visit's T1w."""
-        made = self.__dict__.setdefault("_by_program", {})
-        if tool.name not in made:
-            made[tool.name] = by_program(tool, self.files, self.folder / f"first-{tool.name}")
-        return made[tool.name]
+        if tool.name not in self._by_program:
+            self._by_program[tool.name] = by_program(tool, self.files, self.folder / f"first-{tool.name}")
+        return self._by_program[tool.name]
 
     def row(self, method: str, contrast: str, processing: str, first: Mask, second: Mask) -> Row:
         """Return the row of a method that drew a mask at both visits."""
@@ -86,6 +86,8 @@ class Bench:
         if isinstance(first, str) or isinstance(second, str):
             return found | {"note": first if isinstance(first, str) else second}
         volumes = [masks.volume_ml(mask > 0, (scans.VOXEL_MM,) * 3) for mask in (first, second)]
+        if 0 in volumes:
+            return found | {"note": "an empty mask"}
         found |= {"first_ml": volumes[0], "second_ml": volumes[1]}
         if processing == ALONE:
             found["dice_first"] = judging.dice(first, self.truth)
