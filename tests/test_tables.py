@@ -266,6 +266,15 @@ def test_a_shard_at_fault_leaves_the_earlier_one_whole(tmp_path):
     assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["A"]
 
 
+@pytest.mark.parametrize("damage", ["", "participant_id\tses", "participant_id\tvolume\nsub-02\t12\n"])
+def test_a_shard_that_cannot_be_read_stops_nobody(damage, tmp_path):
+    """A shard of an older version stopped every stage that merges the table, and so the one that makes it anew."""
+    for person, method in (("sub-01", "A"), ("sub-02", "B")):
+        tables.write_shards(tmp_path, "s", person, {"volumes": volumes(method, person=person)})
+    (tmp_path / "shards/s/sub-02/volumes.tsv").write_text(damage)
+    assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["A"]
+
+
 def test_no_shards_merge_to_no_rows(tmp_path):
     tables.write_shards(tmp_path, "s", "sub-01", {"volumes": tables.empty("volumes")})
     assert tables.merge(tmp_path, "volumes").empty

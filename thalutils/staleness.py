@@ -12,6 +12,7 @@ from thalutils.cohort import Cohort
 from thalutils.files import hash_file, hash_json, read_json
 from thalutils.segmenters.catalogue import availability
 from thalutils.stages import Stage, imported_modules, notebook_path, stripped_hash
+from thalutils.tables import SHARDS
 
 MANY = 3
 # By the part that changed; where several have, the first is told.
@@ -103,11 +104,21 @@ def _when(path: Path, status: Any) -> Any:
 
 
 def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
-    """Fingerprint what a stage has made: each table by content, its images by path, size and time."""
+    """Fingerprint what a stage has made: tables, rows of people and numbers by content, images by path, size and time."""
     found: dict[str, Any] = {}
     for table in stage.tables:
         path = cohort.results / f"{table}.tsv"
         found[f"table {table}"] = hash_file(path) if path.exists() else ""
+    shards = [
+        (str(path.relative_to(cohort.results)), hash_file(path))
+        for name in (stage.name, *stage.shards)
+        for path in sorted((cohort.results / SHARDS / name).glob("*/*.tsv"))
+    ]
+    if shards:
+        found["rows of people"] = hash_json(shards)
+    if stage.numbers:
+        every = read_json(cohort.results / "numbers.json") or {}
+        found["numbers"] = hash_json({key: every[key] for key in every if key.split(".")[0] in stage.numbers})
     images = []
     for path in sorted(cohort.derivatives.rglob("*")) if stage.images else []:
         name = path.name.split("_", 2)[-1]

@@ -171,14 +171,24 @@ def merge(results: Path, table: str, participants: list[str] | None = None) -> p
         A table of the contract.
     participants : list of str, optional
         The cohort's people: shards of others (left by a larger earlier run) are passed over.
+
+    A shard that breaks the contract, cut short or of an older version, is passed over too: the stage that made it no
+    longer stands (:func:`thalutils.staleness.outputs`) and makes it anew.
     """
     shards = sorted((results / SHARDS).glob(f"*/*/{table}.tsv"))
     if participants is not None:
         shards = [shard for shard in shards if shard.parent.name in (*participants, ROWS)]
-    frames = [frame for frame in map(read, shards) if len(frame)]
+    frames = [frame for frame in map(_shard, shards) if frame is not None and len(frame)]
     merged = pd.concat(frames, ignore_index=True) if frames else empty(table)
     write(table, merged, results / f"{table}.tsv")
     return read(results / f"{table}.tsv")
+
+
+def _shard(path: Path) -> pd.DataFrame | None:
+    try:
+        return read(path)
+    except TableError:
+        return None
 
 
 def write_numbers(results: Path, stage: str, numbers: Mapping[str, float | int | str | None]) -> None:

@@ -1,0 +1,66 @@
+"""What became of each fault that the bench brings about, for the table of the book.
+
+``THALUTILS_FAULTS=benchmarks/faults.tsv`` keeps it; without the variable nothing is written.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from thalutils.files import atomic_path
+
+VARIABLE = "THALUTILS_FAULTS"
+COLUMNS = ("fault", "seen", "rerun", "tried", "survived", "machine", "commit", "date")
+LONGEST = 300
+
+
+class Fault:
+    """One kind of fault: what it is, what a user sees of it, what the rerun does, how often that was good."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = self.seen = self.rerun = ""
+        self.tried = self.survived = 0
+
+    @contextmanager
+    def attempt(self, times: int = 1) -> Iterator[None]:
+        """Count how often the block brings the fault about; all are survived if the block comes to its end."""
+        self.tried += times
+        yield
+        self.survived += times
+
+    def show(self, told: str, words: str) -> None:
+        """Keep the line that has `words` in it of what a user is told, and see that there is one."""
+        lines = [line.strip() for line in told.splitlines() if words in line]
+        assert lines, f"nothing says {words!r}:\n{told}"
+        self.seen = lines[0].replace(f"{self.root}/", "")[:LONGEST]
+
+    def keep(self) -> None:
+        """Write the row of this fault into the table that the variable names, in place of an earlier one."""
+        if not os.environ.get(VARIABLE):
+            return
+        path = Path(os.environ[VARIABLE]).resolve()
+        row = {
+            "fault": self.name, "seen": self.seen, "rerun": self.rerun, "tried": self.tried, "survived": self.survived,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores", "commit": _commit(),
+            "date": datetime.now(UTC).date().isoformat(),
+        }  # fmt: skip
+        found = pd.DataFrame([row], columns=list(COLUMNS))
+        if path.exists():
+            before = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=["n/a"])
+            found = pd.concat([before[before["fault"] != self.name], found])
+        with atomic_path(path) as draft:
+            found.to_csv(draft, sep="\t", index=False, na_rep="n/a", lineterminator="\n")
+
+
+def _commit() -> str:
+    git = shutil.which("git") or "/usr/bin/git"
+    command = [git, "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
