@@ -1,6 +1,7 @@
 """What became of each fault that the bench brings about, for the table of the book.
 
-``THALUTILS_FAULTS=benchmarks/faults.tsv`` keeps it; without the variable nothing is written.
+``THALUTILS_FAULTS=benchmarks/faults.tsv`` keeps it; without the variable nothing is written. ``THALUTILS_KILLS`` says
+how often a run is killed; from 20 on the whole bench runs, else a short form of it.
 """
 
 import os
@@ -13,19 +14,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from thalutils.files import atomic_path
 
 VARIABLE = "THALUTILS_FAULTS"
 COLUMNS = ("fault", "seen", "rerun", "tried", "survived", "machine", "commit", "date")
 LONGEST = 300
+KILLS = int(os.environ.get("THALUTILS_KILLS", "2"))
+WHOLE = KILLS >= 20
+whole_bench = pytest.mark.skipif(not WHOLE, reason="belongs to the whole bench: THALUTILS_KILLS=20")
 
 
 class Fault:
-    """One kind of fault: what it is, what a user sees of it, what the rerun does, how often that was good."""
+    """One kind of fault: what it is, what a user sees of it, what the rerun does, how often that was good.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    Parameters
+    ----------
+    folder : Path
+        The test's own, which messages are shown without.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.name = self.seen = self.rerun = ""
         self.tried = self.survived = 0
 
@@ -40,7 +51,10 @@ class Fault:
         """Keep the line that has `words` in it of what a user is told, and see that there is one."""
         lines = [line.strip() for line in told.splitlines() if words in line]
         assert lines, f"nothing says {words!r}:\n{told}"
-        self.seen = lines[0].replace(f"{self.root}/", "")[:LONGEST]
+        shown = lines[0].replace(f"{self.folder}/checkout/", "").replace(f"{self.folder}/", "")
+        shown = "".join(letter if letter.isprintable() else " " for letter in shown)[:LONGEST]
+        if not self.seen or len(shown) < len(self.seen):
+            self.seen = shown
 
     def keep(self) -> None:
         """Write the row of this fault into the table that the variable names, in place of an earlier one."""
@@ -48,7 +62,7 @@ class Fault:
             return
         path = Path(os.environ[VARIABLE]).resolve()
         row = {
-            "fault": self.name, "seen": self.seen, "rerun": self.rerun, "tried": self.tried, "survived": self.survived,
+            "fault": self.name, "seen": self.seen or None, "rerun": self.rerun or None, "tried": self.tried, "survived": self.survived,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores", "commit": _commit(),
             "date": datetime.now(UTC).date().isoformat(),
         }  # fmt: skip

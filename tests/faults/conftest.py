@@ -46,7 +46,7 @@ def wanted(undisturbed: Study) -> dict[str, str]:
 @pytest.fixture
 def fault(tmp_path: Path) -> Iterator[Fault]:
     """What the test brings about; kept for the book's table where that is asked for, whether survived or not."""
-    fault = Fault(tmp_path / "checkout")
+    fault = Fault(tmp_path)
     yield fault
     assert fault.name and fault.tried, "a test of a fault says which and tries it"
     fault.keep()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from disturbed_study import Study
+from fault_record import whole_bench
 
 pytestmark = pytest.mark.slow
-# How much of a run fits: nothing of it, some of its rows, nearly all. The first alone in the short form.
+# How much of a run fits: nothing of it, some of its rows, nearly all.
 ROOM_KB = (100, 12, 40, 160, 220, 280)
-ROOMS = ROOM_KB[: max(1, int(os.environ.get("THALUTILS_KILLS", "2")) // 3)]
 LARGEST_BYTES = 600
 
 
@@ -43,10 +43,10 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run([mount, "-o", f"remount,{options}", folder], check=True)
 
 
-@pytest.mark.parametrize("place", ["build", "data/cache"])
+@pytest.mark.parametrize("place", [pytest.param("build", marks=whole_bench), "data/cache"])
 def test_a_disk_that_is_full(place, study, fault, recovers):
     fault.name = f"the disk of {place} is full"
-    for room in ROOMS if place == "build" else [12]:
+    for room in ROOM_KB if place == "build" else [12]:
         with mounted(study.root / place, f"size={room}k"), fault.attempt():
             code, told = study.run()
             assert code
@@ -68,7 +68,7 @@ def test_a_file_that_may_not_become_so_large(study, fault, recovers):
         recovers(study)
 
 
-@pytest.mark.parametrize("place", ["build", "data/cache"])
+@pytest.mark.parametrize("place", ["build", pytest.param("data/cache", marks=whole_bench)])
 def test_a_folder_that_nobody_may_write(place, study, fault, recovers):
     fault.name = f"{place} is read-only"
     folder = study.root / place

@@ -1,18 +1,14 @@
-"""A study that is disturbed (killed, run twice at once, its tables and cache damaged) ends as one that never was.
+"""A study that is disturbed (killed, run twice at once, its tables and cache damaged) ends as one that never was."""
 
-``THALUTILS_KILLS`` says how often (20 for the whole bench); the short form is for continuous integration.
-"""
-
-import os
 import random
 import signal
 import time
 
 import psutil
 import pytest
+from fault_record import KILLS
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("THALUTILS_KILLS", "2"))
 LATEST_S = 9.0
 # Of another version, which had another column.
 OLDER = b"participant_id\tvolume\nsub-01\t12\n"

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from disturbed_study import stages_done
+from fault_record import whole_bench
 
 pytestmark = pytest.mark.slow
 TEN_YEARS_S = 10 * 365 * 86400
@@ -39,7 +40,7 @@ def test_a_scan_that_is_replaced_while_a_stage_reads_it(study, fault, recovers):
         assert "2-4-acquisition" in recovers(study)
 
 
-@pytest.mark.parametrize("years", [10, -10])
+@pytest.mark.parametrize("years", [10, pytest.param(-10, marks=whole_bench)])
 def test_files_of_another_time(years, finished, fault, recovers):
     """Clocks that are wrong date scans and results to the future or to long ago; what was made stays right."""
     fault.name = f"the clock is {abs(years)} years {'fast' if years > 0 else 'slow'}"
