@@ -5,21 +5,15 @@ how often a run is killed; from 20 on the whole bench runs, else a short form of
 """
 
 import os
-import platform
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
 import pytest
-
-from thalutils.files import atomic_path
+from kept_tables import commit, keep_row, machine
 
 VARIABLE = "THALUTILS_FAULTS"
-COLUMNS = ("fault", "seen", "rerun", "tried", "survived", "machine", "commit", "date")
 LONGEST = 300
 KILLS = int(os.environ.get("THALUTILS_KILLS", "2"))
 WHOLE = KILLS >= 20
@@ -58,23 +52,9 @@ class Fault:
 
     def keep(self) -> None:
         """Write the row of this fault into the table that the variable names, in place of an earlier one."""
-        if not os.environ.get(VARIABLE):
-            return
-        path = Path(os.environ[VARIABLE]).resolve()
         row = {
-            "fault": self.name, "seen": self.seen or None, "rerun": self.rerun or None, "tried": self.tried, "survived": self.survived,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores", "commit": _commit(),
+            "fault": self.name, "seen": self.seen or None, "rerun": self.rerun or None, "tried": self.tried,
+            "survived": self.survived, "machine": machine(), "commit": commit(),
             "date": datetime.now(UTC).date().isoformat(),
         }  # fmt: skip
-        found = pd.DataFrame([row], columns=list(COLUMNS))
-        if path.exists():
-            before = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=["n/a"])
-            found = pd.concat([before[before["fault"] != self.name], found])
-        with atomic_path(path) as draft:
-            found.to_csv(draft, sep="\t", index=False, na_rep="n/a", lineterminator="\n")
-
-
-def _commit() -> str:
-    git = shutil.which("git") or "/usr/bin/git"
-    command = [git, "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        keep_row(VARIABLE, row, ["fault"])

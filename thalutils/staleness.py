@@ -36,8 +36,13 @@ def executed_path(cohort: Cohort, stage: Stage) -> Path:
     return cohort.root / "build" / "executed" / cohort.name / f"{stage.name}.ipynb"
 
 
-def key(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return all that a stage's result depends on, in parts that can be compared by name."""
+def key(
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], read: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return all that a stage's result depends on, in parts that can be compared by name.
+
+    `read` is what :func:`inputs` returned just now, where many stages are asked about at once: it looks at every scan.
+    """
     notebook = notebook_path(cohort.root, stage)
     return {
         "notebook": stripped_hash(notebook),
@@ -45,7 +50,7 @@ def key(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> dict[str, A
         "code": {module: _module_hash(module) for module in imported_modules(notebook)},
         "environment": environment(),
         "tools": tools() if stage.tools else {},
-        "inputs": inputs(cohort),
+        "inputs": inputs(cohort) if read is None else read,
         "upstream": {
             name: (read_json(state_path(cohort, Stage(name=name, title=""))) or {}).get("outputs_hash", "")
             for name in stage.after
