@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).with_name("results.tsv")
-NAMES = ("masks", "information", "maps", "registration", "thalamus")
+NAMES = ("masks", "information", "statistics", "maps", "registration", "thalamus")
 COLUMNS = ("work", "ours_s", "peer", "peer_s", "ratio", "ratio_low", "ratio_high", "agreement", "machine")
 # One thread for everyone, said before any library starts its own.
 THREADS = (
