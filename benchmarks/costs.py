@@ -1,6 +1,6 @@
 """``python -m benchmarks.costs PHANTOM.yml|twin PEOPLE...``: measure what each stage costs, for the page on planning.
 
-A phantom is simulated anew for each number of people, by another seed, so that nothing comes out of the cache; of the twin's
+Without SAMSEG. A phantom is simulated anew for each number of people, by another seed, so that nothing comes out of the cache; of the twin's
 tables the first so many people are taken. Each stage runs alone, with one process and one thread. Rows go into
 ``benchmarks/costs.tsv`` in place of those of the same cohort and number.
 """
@@ -28,6 +28,10 @@ COLUMNS = (
 SEED = 1000
 POLL_S = 0.1
 PLACES = ("build", "data")
+# It takes minutes a head and only some heads by default; `make bench` times it.
+WITHOUT_SAMSEG = {
+    "2-6-2-segmentation": {"samseg_all": 0, "samseg_t1": 0, "paper_tools": 0}, "real-heads": {"samseg_scans": 0},
+}  # fmt: skip
 
 
 def main(name: str, counts: list[int]) -> None:
@@ -52,6 +56,7 @@ def cut(cohort: Cohort, people: int) -> Cohort:
     if cohort.kind == "scans":
         settings["bids"] = f"data/{name}"
         settings["phantom"] |= {"participants": people, "seed": SEED + people}
+        settings["stages"] = {**settings.get("stages", {}), **WITHOUT_SAMSEG}
     else:
         some = set(sorted(cohort.participants["participant_id"])[:people])
         (folder / name).mkdir(exist_ok=True)
