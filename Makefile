@@ -2,9 +2,10 @@
 COHORT ?= phantom twin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?=
-# Of make workflow: laptop or slurm; participants in one job; more words for snakemake.
+# Of make workflow: laptop or slurm; participants in one job; cores of a job on everyone; more words for snakemake.
 PROFILE ?= laptop
 BATCH ?= 1
+THREADS ?=
 SNAKEMAKE ?=
 MEMORY_MB = $(shell awk '/MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null || echo 8000)
 VENV := .venv
@@ -58,7 +59,7 @@ tools: .tools/samseg/.tried
 # The study as jobs of its own, on this machine or a cluster. Snakemake's pins clash with nilearn's, so it lives apart.
 workflow: $(READY) tools .tools/snakemake/.ready
 	for name in $(COHORT); do .tools/snakemake/bin/snakemake --snakefile workflow/Snakefile \
-		--profile workflow/profiles/$(PROFILE) --config cohort=$$name batch=$(BATCH) \
+		--profile workflow/profiles/$(PROFILE) --config cohort=$$name batch=$(BATCH) $(if $(THREADS),threads=$(THREADS)) \
 		$(if $(filter laptop,$(PROFILE)),--resources mem_mb=$(MEMORY_MB)) $(SNAKEMAKE) || exit; done
 
 .tools/snakemake/.ready: requirements-snakemake.lock

@@ -47,13 +47,17 @@ def measure(work: Work) -> list[dict[str, Any]]:
     """Time a work against each of its peers.
 
     Both run once to warm up; then they take turns, and each turn gives a ratio. The table has the median times, and the
-    median and the quartiles of the ratios.
+    median and the quartiles of the ratios. Where every peer is absent, ours is timed alone.
     """
     rows = []
     ours = work.ours()
+    alone = {}
+    if not any(peer.run for peer in work.peers):
+        alone = {"ours_s": statistics.median([_timed(work.ours) for _ in range(work.repeats)])}
     for peer in work.peers:
         if peer.run is None:
-            rows.append({"work": work.name, "peer": peer.name, "agreement": f"absent: {peer.absent}"})
+            absent = {"work": work.name, "peer": peer.name, "agreement": f"absent: {peer.absent}"}
+            rows.append(absent | alone)
             continue
         theirs = peer.run()
         times = np.array([(_timed(work.ours), _timed(peer.run)) for _ in range(work.repeats)])
@@ -66,9 +70,6 @@ def measure(work: Work) -> list[dict[str, Any]]:
                 "ratio_high": high, "agreement": peer.agreement(ours, theirs) if peer.agreement else "",
             }
         )  # fmt: skip
-    if not work.peers:
-        times = [_timed(work.ours) for _ in range(work.repeats)]
-        rows.append({"work": work.name, "ours_s": statistics.median(times)})
     return rows
 
 

@@ -127,6 +127,17 @@ def test_a_full_disk_names_the_target_and_keeps_the_old(tmp_path, code):
     assert names(tmp_path) == ["table.tsv"]
 
 
+def test_a_limit_of_file_sizes_names_the_target_and_keeps_the_old(tmp_path):
+    target = tmp_path / "table.tsv"
+    target.write_text("old")
+    with (
+        pytest.raises(ThalutilsError, match=r"table\.tsv: a file may not become so large here"),
+        atomic_path(target),
+    ):
+        failing(errno.EFBIG)()
+    assert target.read_text() == "old"
+
+
 @pytest.mark.parametrize("code", REFUSED)
 def test_a_read_only_folder_names_the_target(tmp_path, monkeypatch, code):
     monkeypatch.setattr(tempfile, "mkdtemp", failing(code))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import psutil
 import pytest
 
 from thalutils import process
-from thalutils.errors import ThalutilsError, ToolError
+from thalutils.errors import DiskError, ThalutilsError, ToolError
 from thalutils.files import hash_json
 from thalutils.process import cached, job_count, parallel_map, run_program
 
@@ -97,6 +98,22 @@ def test_a_program_that_fails_gives_its_last_words(tmp_path):
     assert lines[0] == "sh ended with code 3. Its last words:"
     assert lines[1:] == [*map(str, range(90, 101)), "no licence"]
     assert len(lines) == 1 + process.TAIL_LINES
+
+
+def test_a_program_that_fails_on_a_full_disk_is_not_at_fault(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    with pytest.raises(
+        DiskError, match=r"(?s)logs: the disk is full\..*sh ended with code 3\. Its last words:\nno space"
+    ):
+        shell("echo no space; exit 3", tmp_path)
+
+
+def test_what_a_disk_refuses_is_no_fault_of_the_item():
+    def refuse(item):
+        raise DiskError("full")
+
+    assert process._attempt(refuse, 1).failed
 
 
 def test_a_program_that_is_missing_is_named(tmp_path):
@@ -258,7 +275,7 @@ def test_a_result_that_another_process_made_meanwhile_is_left_to_its_readers(tmp
 
 
 @pytest.mark.parametrize("name", ["mask.nii.gz", "bids/sub-01/T1w.nii.gz", "_made.json"])
-@pytest.mark.parametrize("damage", ["deleted", "truncated"])
+@pytest.mark.parametrize("damage", ["deleted", "truncated", "overwritten"])
 def test_a_damaged_result_is_made_anew(name, damage, tmp_path):
     """A scan of the phantom, which lies in a folder of its result, could be cut short unnoticed."""
     make = Maker()
@@ -267,7 +284,7 @@ def test_a_damaged_result_is_made_anew(name, damage, tmp_path):
     if damage == "deleted":
         path.unlink()
     else:
-        path.write_text(whole[:-2])
+        path.write_text(whole[:-2] if damage == "truncated" else whole[:-2] + "??")
     folder = cached(tmp_path, "step", {"a": 1}, make)
     assert make.times == 2
     assert (folder / name).read_text() == whole

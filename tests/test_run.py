@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from thalutils import console, run, stages
+from thalutils import console, run, stages, tables
 from thalutils.cohort import Cohort
 from thalutils.errors import UsageError
 from thalutils.files import write_json
@@ -82,6 +82,33 @@ def test_a_stage_runs_once_and_says_why_it_runs_again(study):
     assert why(cohort, first, number="2") == "its parameter number changed from 1 to 2."
     write_notebook(cohort.root, "1-first", "print(number * 3)")
     assert why(cohort, first) == "its notebook has changed."
+
+
+def test_a_scan_that_changes_while_a_stage_works_makes_it_stale(study):
+    """The state was that of after the run, so that the result of the earlier scan stood for the later one."""
+    cohort, first, _ = study
+    scan = sorted(cohort.bids.rglob("*_T1w.nii.gz"))[0]
+    write_notebook(
+        cohort.root, "1-first", f"from pathlib import Path\nPath({str(scan)!r}).write_bytes(b'other')"
+    )
+    assert execute(cohort, first).state == "done"
+    assert why(cohort, first) == "the cohort's scans changed."
+
+
+@pytest.mark.parametrize("name", ["shards/1-first/sub-01/volumes.tsv", "numbers.json"])
+def test_rows_and_numbers_that_are_damaged_make_their_stage_stale(name, study):
+    cohort, first, _ = study
+    stage = first.model_copy(update={"numbers": ("bias",)})
+    shard = cohort.results / "shards" / "1-first" / "sub-01" / "volumes.tsv"
+    shard.parent.mkdir(parents=True)
+    shard.write_text("participant_id\n")
+    tables.write_numbers(cohort.results, "1-first", {"bias.ml": 1.0})
+    (plan,) = run.plan(cohort, [stage])
+    assert run.execute(cohort, stage, plan.parameters).state == "done"
+    parameters = plan.parameters
+    assert reason_stale(cohort, stage, parameters) is None
+    (cohort.results / name).write_text("")
+    assert reason_stale(cohort, stage, parameters).startswith("what it made is missing or was changed")
 
 
 def test_outputs_in_a_notebook_do_not_make_it_stale(study):

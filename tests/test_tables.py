@@ -266,6 +266,38 @@ def test_a_shard_at_fault_leaves_the_earlier_one_whole(tmp_path):
     assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["A"]
 
 
+@pytest.mark.parametrize("damage", ["", "participant_id\tses", "participant_id\tvolume\nsub-02\t12\n"])
+def test_a_shard_that_cannot_be_read_stops_nobody(damage, tmp_path):
+    """A shard of an older version stopped every stage that merges the table, and so the one that makes it anew."""
+    for person, method in (("sub-01", "A"), ("sub-02", "B")):
+        tables.write_shards(tmp_path, "s", person, {"volumes": volumes(method, person=person)})
+    (tmp_path / "shards/s/sub-02/volumes.tsv").write_text(damage)
+    assert tables.merge(tmp_path, "volumes")["method"].tolist() == ["A"]
+
+
+def test_shards_read_at_once_give_the_bytes_of_those_read_one_by_one(tmp_path, monkeypatch):
+    rows = [
+        {"participant_id": "sub-01", "site": "01", "sex": None, "group": "HC", "in_ground_truth": True},
+        {
+            "participant_id": "sub-02",
+            "site": 'two "words"',
+            "sex": "F",
+            "group": "MS",
+            "in_ground_truth": False,
+        },
+        {"participant_id": "sub-03", "site": None, "sex": "M", "group": "unknown", "in_ground_truth": False},
+    ]
+    for row in rows:
+        tables.write_shards(tmp_path, "s", row["participant_id"], {"participants": pd.DataFrame([row])})
+    shards = sorted((tmp_path / "shards").glob("*/*/participants.tsv"))
+    assert tables._at_once("participants", shards) is not None
+    tables.merge(tmp_path, "participants")
+    at_once = (tmp_path / "participants.tsv").read_bytes()
+    monkeypatch.setattr(tables, "_at_once", lambda *_: None)
+    tables.merge(tmp_path, "participants")
+    assert (tmp_path / "participants.tsv").read_bytes() == at_once
+
+
 def test_no_shards_merge_to_no_rows(tmp_path):
     tables.write_shards(tmp_path, "s", "sub-01", {"volumes": tables.empty("volumes")})
     assert tables.merge(tmp_path, "volumes").empty

@@ -167,16 +167,15 @@ def run(
     only = stage_list.choose(every, cohort, stage) if stage else None
     runner.set_jobs(jobs)
     values = _parse(given)
-    stages = stage_list.applicable(every, cohort)
     if only is None:
-        _check_known(cohort, stages, values)
-    runner.plan(cohort, every, values, only)  # refuses unknown parameters before anything runs
+        _check_known(cohort, stage_list.applicable(every, cohort), values)
+    settled = runner.settle(cohort, every, values, only)  # refuses unknown parameters before anything runs
     if participants != "all" and _has_people(cohort):
         cohort.choose(participants)
     results = []
     with _bars() as bars:
-        for one in [only] if only else stages:
-            results.append(_run_one(cohort, stages, one, participants, force, values, only, results, bars))
+        for one, parameters in settled:
+            results.append(_run_one(cohort, one, parameters, participants, force, results, bars))
     return _summary(cohort, results, participants)
 
 
@@ -188,19 +187,18 @@ def _has_people(cohort: Cohort) -> bool:
 
 
 def _run_one(
-    cohort: Cohort, stages: list[Stage], stage: Stage, participants: str, force: bool, values: dict[str, Any],
-    only: Stage | None, results: list[runner.Result], bars: Progress,
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], participants: str, force: bool,
+    results: list[runner.Result], bars: Progress,
 ) -> runner.Result:  # fmt: skip
     broken = {one.stage.name for one in results if one.state in ("failed", "skipped")}
     if broken & set(stage.after):
         return runner.Result(stage, "skipped", f"it reads {', '.join(sorted(broken & set(stage.after)))}.")
-    plan = runner.plan(cohort, stages, values, only)
-    plan = next(one for one in plan if one.stage == stage)
     if participants != "all" and not stage.slices:
         return runner.Result(stage, "unchanged", "works on everyone at once; left for a run over all.")
-    if participants == "all" and not plan.reason and not force:
+    reason = reason_stale(cohort, stage, parameters) if participants == "all" else "asked for by name"
+    if not reason and not force:
         return runner.Result(stage, "unchanged", "its results stand.")
-    bar = bars.add_task(stage.name, total=None, what=plan.reason or "")
+    bar = bars.add_task(stage.name, total=None, what=reason or "")
 
     def tell(found: list) -> None:
         label, done, total, what = found
@@ -209,9 +207,9 @@ def _run_one(
         )
 
     if participants == "all":
-        result = runner.execute(cohort, stage, plan.parameters, tell=tell)
+        result = runner.execute(cohort, stage, parameters, tell=tell)
     else:
-        result = runner.execute_slice(cohort, stage, plan.parameters, participants, tell=tell)
+        result = runner.execute_slice(cohort, stage, parameters, participants, tell=tell)
     mark = "[green]done[/]" if result.state == "done" else "[red]failed[/]"
     bars.remove_task(bar)
     bars.console.print(f"{mark} {stage.name} ({result.seconds:.0f} s)")
@@ -231,6 +229,7 @@ def _summary(cohort: Cohort, results: list[runner.Result], participants: str) ->
     if len(excluded):
         out.print(f"{len(excluded)} exclusions (listed on the book's page 2.1):")
         _print_exclusions(excluded)
+        out.print("What a tool, memory or time failed at is tried again by the same command with --force.")
     return FAILED if counts["failed"] or counts["skipped"] else DONE
 
 

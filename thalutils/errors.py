@@ -21,5 +21,9 @@ class TableError(ThalutilsError, ValueError):
     """A table does not keep the contract of :mod:`thalutils.schemas`."""
 
 
+class DiskError(ThalutilsError):
+    """A disk is full, read-only or limited: no fault of what was worked on, which is tried again on the next run."""
+
+
 class UsageError(ThalutilsError):
     """The command was asked for something that does not exist or does not fit."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from thalutils.errors import ThalutilsError, UsageError
+from thalutils.errors import DiskError, UsageError
 
 ROOT_MARKS = ("_toc.yml", "cohorts")
 
@@ -50,7 +50,7 @@ def atomic_path(target: str | Path, stands: Callable[[Path], bool] = lambda targ
 
     Raises
     ------
-    ThalutilsError
+    DiskError
         Where the disk is full or the folder cannot be written, naming the target.
     """
     target = Path(target)
@@ -66,7 +66,7 @@ def beside(target: Path) -> Iterator[Path]:
 
     Raises
     ------
-    ThalutilsError
+    DiskError
         Where the disk is full or the folder cannot be written, naming the target.
     """
     scratch = None
@@ -98,20 +98,27 @@ def _swap(draft: Path, target: Path, replaced: Path) -> None:
 
 
 def _explain(error: OSError, target: Path) -> Exception:
-    elsewhere = error.filename is not None and not str(error.filename).startswith(str(target.parent))
-    if elsewhere and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    named = target.parent if error.filename is None else Path(str(error.filename))
+    # A folder above the target may be the one that cannot be made or written.
+    elsewhere = not (named.is_relative_to(target.parent) or target.is_relative_to(named))
+    if elsewhere and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return error
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ThalutilsError(
+        return DiskError(
             f"{target}: the disk is full. Free some space and run the same command again; "
             "what was finished is kept."
         )
+    if error.errno == errno.EFBIG:
+        return DiskError(
+            f"{target}: a file may not become so large here. Raise the limit (`ulimit -f`, or the file system's) and "
+            "run the same command again; what was finished is kept."
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return ThalutilsError(
+        return DiskError(
             f"{target}: cannot be written ({error.strerror}). Make the folder writable and run again."
         )
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return ThalutilsError(f"{target}: cannot be written: a part of this path is a file, not a folder.")
+        return DiskError(f"{target}: cannot be written: a part of this path is a file, not a folder.")
     return error
 
 

@@ -9,7 +9,7 @@ from thalutils.files import hash_json
 from thalutils.simulate import people
 from thalutils.stage import ACQUISITION
 from thalutils.stages import Stage
-from thalutils.staleness import key
+from thalutils.staleness import inputs, key
 
 DONE = 0
 
@@ -31,11 +31,14 @@ def described(cohort: Cohort) -> dict[str, Any]:
         anything differs that the stage's result depends on.
     """
     stages = stage_list.applicable(stage_list.load(cohort.root), cohort)
+    read = inputs(cohort)
+    if cohort.simulated:  # scans that are not made yet follow from the settings and the code
+        read = {"settings": read["settings"]}
     versions: dict[str, str] = {}
     rows = []
     for stage in stages:
         versions[stage.name] = hash_json(
-            [_basis(cohort, stage), [versions.get(name, "") for name in stage.after]]
+            [_basis(cohort, stage, read), [versions.get(name, "") for name in stage.after]]
         )
         rows.append(
             {
@@ -59,10 +62,7 @@ def _makes_scans(cohort: Cohort, stage: Stage) -> bool:
     return cohort.settings.phantom is not None and stage.name == ACQUISITION
 
 
-def _basis(cohort: Cohort, stage: Stage) -> dict[str, Any]:
-    parameters = stage_list.settle(cohort.root, stage, cohort, {})
-    found = key(cohort, stage, parameters)
+def _basis(cohort: Cohort, stage: Stage, read: dict[str, str]) -> dict[str, Any]:
+    found = key(cohort, stage, stage_list.settle(cohort.root, stage, cohort, {}), read)
     del found["upstream"]  # what earlier stages depend on stands in their versions
-    if cohort.simulated:  # scans that are not made yet follow from the settings and the code
-        found["inputs"] = found["inputs"]["settings"]
     return found

@@ -20,13 +20,15 @@ from typing import Any
 
 import grimp
 
-from thalutils.errors import ThalutilsError, ToolError, UsageError
+from thalutils.errors import DiskError, ThalutilsError, ToolError, UsageError
 from thalutils.files import atomic_path, hash_bytes, hash_file, hash_json, project_root, read_json, write_json
 
 TAIL_LINES = 12
 FAILED_LOGS = "failed"
+MADE = "_made.json"
 TOOLS_VARIABLE = "THALUTILS_TOOLS"
 POLL_S = 0.5
+LEAST_FREE_BYTES = 1_000_000
 KILLED = "its process was killed twice, the second time alone: perhaps it needs more memory than there is"
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
 JOBS_VARIABLE = "THALUTILS_JOBS"
@@ -55,6 +57,8 @@ def run_program(
     ------
     ToolError
         Where the program is absent, fails or runs out of time, with the end of its output.
+    DiskError
+        Where it fails on a disk that is full.
     """
     argv = [str(part) for part in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -71,14 +75,24 @@ def run_program(
             with _guard(program):
                 program.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise ToolError(
-                f"{Path(argv[0]).name} was stopped after {timeout_s:.0f} s without an end.{_last_words(log)}"
+            raise _failure(
+                f"{Path(argv[0]).name} was stopped after {timeout_s:.0f} s without an end.", log
             ) from None
         finally:
             _end_group(program)
     if program.returncode:
-        raise ToolError(f"{Path(argv[0]).name} ended with code {program.returncode}.{_last_words(log)}")
+        raise _failure(f"{Path(argv[0]).name} ended with code {program.returncode}.", log)
     return log.read_text(encoding="utf-8", errors="replace")
+
+
+def _failure(what: str, log: Path) -> ThalutilsError:
+    """Return the error of a program that came to no good end; on a full disk, that is no fault of its input."""
+    told = f"{what}{_last_words(log)}"
+    if shutil.disk_usage(log.parent).free < LEAST_FREE_BYTES:
+        return DiskError(
+            f"{log.parent}: the disk is full. Free some space and run the same command again. {told}"
+        )
+    return ToolError(told)
 
 
 def _last_words(log: Path) -> str:
@@ -120,8 +134,8 @@ def parallel_map(
 ) -> list[Outcome]:  # fmt: skip
     """Apply a module-level `function` to every item, in several processes, and keep going past errors.
 
-    A :class:`~thalutils.errors.ThalutilsError` is the item's own fault and becomes its outcome; any
-    other exception is ours, and its outcome says so. The order of the outcomes is that of the items.
+    A :class:`~thalutils.errors.ThalutilsError` is the item's own fault and becomes its outcome; a disk that cannot be
+    written and any other exception are not, and its outcome says so. The order of the outcomes is that of the items.
     The number of processes is ``THALUTILS_JOBS``, else one a core, as far as the memory of the machine
     holds `memory_gb` for each. Where a process is killed, every item that it takes with it is tried
     once more, alone.
@@ -157,6 +171,8 @@ def parallel_map(
 def _attempt(function: Callable[..., Any], item: Any) -> Outcome:
     try:
         return Outcome(item, value=function(item))
+    except DiskError as error:
+        return Outcome(item, error=str(error), failed=True)
     except ThalutilsError as error:
         return Outcome(item, error=str(error))
     except Exception:
@@ -221,7 +237,8 @@ def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], N
     step : str
         What is made, for people who look into the cache.
     key : dict
-        Everything the result depends on: hashes of inputs, options, versions of tools and code.
+        Everything the result depends on: hashes of inputs, options, versions of tools and code. A result whose
+        files are not those that were made, by size or content, is made anew.
     make : callable
         Fills an empty folder; what it leaves there is the result.
 
@@ -240,8 +257,10 @@ def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], N
                 kept = _keep_logs(draft, cache / FAILED_LOGS / f"{step}-{folder.name}")
                 raise ToolError(f"{error}{kept}") from None
             files = sorted(path for path in draft.rglob("*") if path.is_file())
-            sizes = {str(path.relative_to(draft)): path.stat().st_size for path in files}
-            write_json(draft / "_made.json", {"key": key, "sizes": sizes})
+            names = {path: str(path.relative_to(draft)) for path in files}
+            sizes = {name: path.stat().st_size for path, name in names.items()}
+            sums = {name: hash_file(path) for path, name in names.items()}
+            write_json(draft / MADE, {"key": key, "sizes": sizes, "sha256": sums})
     return folder
 
 
@@ -258,10 +277,13 @@ def _keep_logs(draft: Path, kept: Path) -> str:
 
 
 def _whole(folder: Path) -> bool:
-    made = read_json(folder / "_made.json")
+    """Return whether a result has the files that were made; their sums are not known of one that is older."""
+    made = read_json(folder / MADE)
     try:
         return bool(made) and all(
-            (folder / name).stat().st_size == size for name, size in made["sizes"].items()
+            (folder / name).stat().st_size == size
+            and made.get("sha256", {}).get(name) in (None, hash_file(folder / name))
+            for name, size in made["sizes"].items()
         )
     except OSError:
         return False

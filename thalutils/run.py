@@ -17,10 +17,12 @@ from papermill.exceptions import PapermillExecutionError
 
 from thalutils import stages as stage_list
 from thalutils.cohort import Cohort
+from thalutils.entry import STAGE as ENTRY
 from thalutils.errors import ThalutilsError
 from thalutils.files import atomic_path, hash_json, read_json, write_json
 from thalutils.process import JOBS_VARIABLE, PROGRESS_VARIABLE
 from thalutils.report import privacy
+from thalutils.stage import ACQUISITION
 from thalutils.stages import Stage
 from thalutils.staleness import executed_path, key, outputs, provenance, reason_stale, state_path
 from thalutils.tables import SHARDS
@@ -58,13 +60,20 @@ def plan(
     UsageError
         Where a parameter is unknown or of another type: before anything runs.
     """
+    settled = settle(cohort, stages, given, only)
+    return [Plan(stage, values, reason_stale(cohort, stage, values)) for stage, values in settled]
+
+
+def settle(
+    cohort: Cohort, stages: list[Stage], given: dict[str, Any] | None = None, only: Stage | None = None
+) -> list[tuple[Stage, dict[str, Any]]]:
+    """Settle parameters as :func:`plan` does, without looking at scans and results."""
     stage_list.check_settings(cohort.root, stages, cohort)
-    plans = []
+    found = []
     for stage in stage_list.applicable(stages, cohort):
         mine = given if given and (only is None or stage.name == only.name) else {}
-        parameters = stage_list.settle(cohort.root, stage, cohort, _mine(cohort, stage, mine, only))
-        plans.append(Plan(stage, parameters, reason_stale(cohort, stage, parameters)))
-    return [one for one in plans if only is None or one.stage.name == only.name]
+        found.append((stage, stage_list.settle(cohort.root, stage, cohort, _mine(cohort, stage, mine, only))))
+    return [one for one in found if only is None or one[0].name == only.name]
 
 
 def _mine(cohort: Cohort, stage: Stage, given: dict[str, Any] | None, only: Stage | None) -> dict[str, Any]:
@@ -89,6 +98,7 @@ def execute(
     """
     began = time.monotonic()
     state_path(cohort, stage).unlink(missing_ok=True)
+    before = key(cohort, stage, parameters)
     error = _run_notebook(cohort, stage, parameters, executed_path(cohort, stage), tell)
     error = error or _undeclared_numbers(cohort, stage)
     seconds = time.monotonic() - began
@@ -97,7 +107,7 @@ def execute(
         return Result(stage, "failed", error, seconds)
     made = outputs(cohort, stage)
     state = {
-        "key": key(cohort, stage, parameters),
+        "key": _what_was_read(cohort, stage, before, key(cohort, stage, parameters)),
         "outputs": made,
         "outputs_hash": hash_json(made),
         "seconds": round(seconds, 1),
@@ -105,6 +115,18 @@ def execute(
     _sign(executed_path(cohort, stage), cohort, stage, state)
     write_json(state_path(cohort, stage), state)
     return Result(stage, "done", seconds=seconds)
+
+
+def _what_was_read(
+    cohort: Cohort, stage: Stage, before: dict[str, Any], after: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a result depends on: as it was before the stage read it, but for what the stage itself brought.
+
+    What changed while the stage worked may or may not have been read: it is taken as not read, so that the next run
+    says that the stage is stale.
+    """
+    brings = stage.name in (ACQUISITION, ENTRY) and (cohort.simulated or cohort.settings.public)
+    return before | ({"inputs": after["inputs"]} if brings else {})
 
 
 def execute_slice(

@@ -30,6 +30,7 @@ class Stage(BaseModel):
     after: tuple[str, ...] = ()
     slices: bool = False
     tables: tuple[str, ...] = ()
+    shards: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     tools: bool = False

@@ -12,6 +12,7 @@ from thalutils.cohort import Cohort
 from thalutils.files import hash_file, hash_json, read_json
 from thalutils.segmenters.catalogue import availability
 from thalutils.stages import Stage, imported_modules, notebook_path, stripped_hash
+from thalutils.tables import SHARDS
 
 MANY = 3
 # By the part that changed; where several have, the first is told.
@@ -35,8 +36,13 @@ def executed_path(cohort: Cohort, stage: Stage) -> Path:
     return cohort.root / "build" / "executed" / cohort.name / f"{stage.name}.ipynb"
 
 
-def key(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return all that a stage's result depends on, in parts that can be compared by name."""
+def key(
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], read: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return all that a stage's result depends on, in parts that can be compared by name.
+
+    `read` is what :func:`inputs` returned just now, where many stages are asked about at once: it looks at every scan.
+    """
     notebook = notebook_path(cohort.root, stage)
     return {
         "notebook": stripped_hash(notebook),
@@ -44,7 +50,7 @@ def key(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> dict[str, A
         "code": {module: _module_hash(module) for module in imported_modules(notebook)},
         "environment": environment(),
         "tools": tools() if stage.tools else {},
-        "inputs": inputs(cohort),
+        "inputs": inputs(cohort) if read is None else read,
         "upstream": {
             name: (read_json(state_path(cohort, Stage(name=name, title=""))) or {}).get("outputs_hash", "")
             for name in stage.after
@@ -103,11 +109,21 @@ def _when(path: Path, status: Any) -> Any:
 
 
 def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
-    """Fingerprint what a stage has made: each table by content, its images by path, size and time."""
+    """Fingerprint what a stage has made: tables, rows of people and numbers by content, images by path, size and time."""
     found: dict[str, Any] = {}
     for table in stage.tables:
         path = cohort.results / f"{table}.tsv"
         found[f"table {table}"] = hash_file(path) if path.exists() else ""
+    shards = [
+        (str(path.relative_to(cohort.results)), hash_file(path))
+        for name in (stage.name, *stage.shards)
+        for path in sorted((cohort.results / SHARDS / name).glob("*/*.tsv"))
+    ]
+    if shards:
+        found["rows of people"] = hash_json(shards)
+    if stage.numbers:
+        every = read_json(cohort.results / "numbers.json") or {}
+        found["numbers"] = hash_json({key: every[key] for key in every if key.split(".")[0] in stage.numbers})
     images = []
     for path in sorted(cohort.derivatives.rglob("*")) if stage.images else []:
         name = path.name.split("_", 2)[-1]

@@ -2,13 +2,15 @@
 # A SLURM of one node on this machine, to try the workflow's SLURM profile without a cluster.
 #
 #   apt-get install slurm-wlm munge        (Debian, Ubuntu; as root)
-#   workflow/one-node-slurm.sh start       then: export SLURM_CONF=<the file it names>
+#   workflow/one-node-slurm.sh start
 #   workflow/one-node-slurm.sh stop
 #
-# Needs root. Everything it makes lies in one folder: FOLDER, by default /tmp/one-node-slurm.
+# Needs root. What it makes lies in one folder (FOLDER, by default /tmp/one-node-slurm), but for a link to its
+# configuration in /etc/slurm, where Snakemake's jobs look for it. A machine that is in a cluster already is refused.
 set -euo pipefail
 FOLDER=${FOLDER:-/tmp/one-node-slurm}
 CONF=$FOLDER/slurm.conf
+LINK=/etc/slurm/slurm.conf
 
 configure() {
   mkdir -p "$FOLDER"/{state,spool,munge}
@@ -46,14 +48,19 @@ END
 }
 
 start() {
+  if [ -e "$LINK" ] && [ "$(readlink "$LINK")" != "$CONF" ]; then
+    echo "$LINK is of another SLURM: nothing is started." >&2
+    exit 1
+  fi
   configure
+  mkdir -p "$(dirname "$LINK")"
+  ln -sfn "$CONF" "$LINK"
   munged --force --key-file="$FOLDER/munge/key" --socket="$FOLDER/munge/socket" --pid-file="$FOLDER/munge/pid" \
     --log-file="$FOLDER/munge/log" --seed-file="$FOLDER/munge/seed"
   SLURM_CONF=$CONF slurmctld -f "$CONF"
   SLURM_CONF=$CONF slurmd -f "$CONF"
   for _ in $(seq 60); do
     if SLURM_CONF=$CONF sinfo --noheader --format %T 2>/dev/null | grep -q '^idle'; then
-      echo "export SLURM_CONF=$CONF"
       return
     fi
     sleep 1
@@ -64,6 +71,7 @@ start() {
 }
 
 stop() {
+  if [ "$(readlink "$LINK")" = "$CONF" ]; then rm "$LINK"; fi
   for name in slurmd slurmctld munge/; do
     pid=$FOLDER/${name%/}$([ "$name" = munge/ ] && echo /pid || echo .pid)
     if [ -f "$pid" ]; then kill "$(cat "$pid")" 2>/dev/null || true; fi

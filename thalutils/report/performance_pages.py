@@ -12,8 +12,9 @@ from thalutils.report import figures, tables
 from thalutils.report.embed import note
 from thalutils.report.panels import name_rows, panel_grid, rows_height
 
-RESULTS = Path("benchmarks") / "results.tsv"
+RESULTS, FAULTS = Path("benchmarks") / "results.tsv", Path("benchmarks") / "faults.tsv"
 NOTHING = "No timings are kept with this checkout; `make bench` makes them."
+NO_FAULTS = "No record of the bench of faults is kept with this checkout."
 
 
 def read(root: Path) -> pd.DataFrame:
@@ -22,6 +23,21 @@ def read(root: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=["work", "ratio", "machine"])
     return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
+
+
+def faults(root: Path) -> HTML:
+    """Tabulate what the bench of faults brought about, what was seen, and how many of how many were survived."""
+    path = root / FAULTS
+    if not path.exists():
+        return note(NO_FAULTS)
+    found = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
+    shown = found[["fault", "seen", "rerun"]].rename(columns={"seen": "one sees", "rerun": "the rerun"})
+    shown["survived"] = found["survived"].astype(str) + " of " + found["tried"].astype(str)
+    caption = (
+        f"{found['survived'].sum()} of {found['tried'].sum()} faults were survived, last on {found['date'].max()} "
+        f"(commit {found['commit'].iloc[-1]}). Machine: {found['machine'].iloc[-1]}."
+    )
+    return tables.show(shown, caption=caption, name="faults", public=True)
 
 
 def timings(found: pd.DataFrame) -> HTML:
