@@ -13,8 +13,9 @@ from sklearn.mixture import GaussianMixture
 from thalutils.errors import ImageError
 
 STEP_MM = 0.25
-# An edge is compared within this distance, the far half of it faded out, and followed for as far as REACH_MM.
-WINDOW_MM, REACH_MM = 3.0, 2.5
+# An edge is compared within this distance, the far half of it faded out, and followed for as far as REACH_MM. What is not
+# found there is sought as far as FAR_MM, as walls of ventricles that widen much; all edges would find others, in the next sulcus.
+WINDOW_MM, REACH_MM, FAR_MM = 3.0, 2.5, 5.0
 # How far the level at which a point was put may lie from the steepest place of its edge.
 RECENTRE_MM = 1.5
 LEAST_CORRELATION = 0.6
@@ -284,7 +285,7 @@ def displacement(
 
 
 def _displacement(edges: Edges, before: Scan, afters: Sequence[Scan], rising: bool) -> list[np.ndarray]:
-    half, reach, wander = (round(size / STEP_MM) for size in (WINDOW_MM, REACH_MM, RECENTRE_MM))
+    half, wander = (round(size / STEP_MM) for size in (WINDOW_MM, RECENTRE_MM))
     own = _slopes(edges, before, half + wander, rising)
     rows = np.arange(len(edges))
     near = slice(half, half + 2 * wander + 1)
@@ -293,10 +294,17 @@ def _displacement(edges: Edges, before: Scan, afters: Sequence[Scan], rising: bo
     window = np.arange(2 * half + 1)
     own = own[rows[:, None], peak[:, None] + window]
     edges = replace(edges, points_mm=edges.points_mm + STEP_MM * (peak - wander)[:, None] * edges.normals)
-    return [
-        np.where(distinct, _lag(own, _slopes(edges, after, half + reach, rising), reach), np.nan)
-        for after in afters
-    ]
+    return [np.where(distinct, _followed(own, edges, after, rising), np.nan) for after in afters]
+
+
+def _followed(own: np.ndarray, edges: Edges, after: Scan, rising: bool) -> np.ndarray:
+    """Return where each profile is found again, nearby or else farther away."""
+    half, reach, far = (round(size / STEP_MM) for size in (WINDOW_MM, REACH_MM, FAR_MM))
+    moved = _lag(own, _slopes(edges, after, half + reach, rising), reach)
+    lost = np.isnan(moved)
+    if lost.any():
+        moved[lost] = _lag(own[lost], _slopes(edges.some(lost), after, half + far, rising), far)
+    return moved
 
 
 def _slopes(edges: Edges, scan: Scan, reach: int, rising: bool) -> np.ndarray:
