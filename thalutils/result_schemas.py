@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandera.pandas as pa
 
-from thalutils.schema_columns import fraction, number, schema, text
+from thalutils.schema_columns import fraction, interval, number, schema, text
 
 _METHOD = {"method": text("The tool and the contrasts it was given")}
 _PAIR = {"method_i": text("One method"), "method_j": text("Another method")}
@@ -12,15 +12,6 @@ _ANALYSIS = {"analysis": text("Who and how: all, RRMS, winsor-1-99, ...")}
 _N = {"n": number("People", "count", 0)}
 _NOTE = {"note": text("Why a cell is empty, or what was left out", nullable=True)}
 _PERSON = {"participant_id": text("The person")}
-
-
-def _interval(name: str, what: str, units: str = "1") -> Mapping[str, pa.Column]:
-    """Return the columns of an estimate and both ends of its 95 % interval."""
-    return {
-        name: number(what, units),
-        f"{name}_low": number(f"{what}: lower end of the 95 % interval", units),
-        f"{name}_high": number(f"{what}: upper end of the 95 % interval", units),
-    }
 
 
 def _p_values(what: str = "the statistic") -> Mapping[str, pa.Column]:
@@ -128,21 +119,21 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "method_sd_ml": number("Standard deviation of the method", "mL", 0),
             "reference_mean_ml": number("Mean of the reference", "mL", 0),
             "reference_sd_ml": number("Standard deviation of the reference", "mL", 0),
-            **_interval("ccc", "Lin's concordance correlation coefficient"),
-            **_interval("slope", "Least-squares slope of method on reference"),
+            **interval("ccc", "Lin's concordance correlation coefficient"),
+            **interval("slope", "Least-squares slope of method on reference"),
             "intercept_ml": number("Intercept of that line", "mL"),
             "residual_sd_ml": number("Residual standard deviation about that line", "mL", 0),
-            **_interval(
+            **interval(
                 "deming_slope",
                 "Deming slope of method on reference (error variances equal unless told otherwise)",
             ),
-            **_interval("icc3", "ICC(C,1), consistency, which the paper reports as ICC(3,1)"),
-            **_interval("icc_a1", "ICC(A,1), absolute agreement"),
-            **_interval("bias", "Mean of method minus reference", "mL"),
+            **interval("icc3", "ICC(C,1), consistency, which the paper reports as ICC(3,1)"),
+            **interval("icc_a1", "ICC(A,1), absolute agreement"),
+            **interval("bias", "Mean of method minus reference", "mL"),
             "sd_ml": number("Standard deviation of the difference", "mL", 0),
-            **_interval("loa_lower", "Lower limit of agreement", "mL"),
-            **_interval("loa_upper", "Upper limit of agreement", "mL"),
-            **_interval("ba_slope", "Slope of the difference on the mean"),
+            **interval("loa_lower", "Lower limit of agreement", "mL"),
+            **interval("loa_upper", "Upper limit of agreement", "mL"),
+            **interval("ba_slope", "Slope of the difference on the mean"),
             "pearson_r": number("Pearson correlation", "1", -1, 1),
             **_NOTE,
         },
@@ -181,7 +172,7 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "engine": text("How brain volume change was measured"),
             **_METHOD,
             **_N,
-            **_interval("r", "Pearson correlation of both changes"),
+            **interval("r", "Pearson correlation of both changes"),
             "p": fraction("Two-sided p of the correlation"),
             **_NOTE,
         },
@@ -210,9 +201,9 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "outcome": text("The outcome, or its change"),
             **_METHOD,
             **_N,
-            **_interval("beta_std", "Standardised slope, adjusted for diagnosis as well"),
-            **_interval("partial_r2", "Partial R2 of the volume"),
-            **_interval(
+            **interval("beta_std", "Standardised slope, adjusted for diagnosis as well"),
+            **interval("partial_r2", "Partial R2 of the volume"),
+            **interval(
                 "difference_std",
                 "Standardised slope minus that of the method it is held against, along the latter's direction",
             ),
@@ -228,9 +219,9 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "reference": text("The mask that calibrates it"),
             **_N,
             "n_calibration": number("People with the reference", "count", 0),
-            **_interval("beta", "Slope per mL as measured"),
-            **_interval("attenuation", "Slope of the reference on the method, given the covariates"),
-            **_interval("beta_corrected", "Slope per mL of the reference, by regression calibration"),
+            **interval("beta", "Slope per mL as measured"),
+            **interval("attenuation", "Slope of the reference on the method, given the covariates"),
+            **interval("beta_corrected", "Slope per mL of the reference, by regression calibration"),
             **_NOTE,
         },
         ["outcome", "method", "reference"],
@@ -242,7 +233,7 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "power": fraction("Power of the trial, at a two-sided level of 5 %"),
             "n_patients": number("Patients it is computed from", "count", 0),
             "n_controls": number("Controls it is computed from", "count", 0),
-            **_interval("excess_percent", "Patients' mean change minus controls'", "%"),
+            **interval("excess_percent", "Patients' mean change minus controls'", "%"),
             "sd_percent": number("Standard deviation of patients' change", "%", 0),
             "n_per_arm": number("People per arm; n/a where patients lose no more than controls", "count", 0),
             "n_per_arm_low": number("Size at the lower end of the excess", "count", 0),
@@ -263,7 +254,7 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "winsor": text("How far volume changes were winsorised, in percent"),
             "subset": text("Who"),
             **_N,
-            **_interval("beta", "Slope of the change per mL of thalamic change"),
+            **interval("beta", "Slope of the change per mL of thalamic change"),
             "p": fraction("Two-sided p of the slope, unadjusted"),
             **_NOTE,
         },
@@ -303,9 +294,9 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "n_missed": number("Heads in which no thalami were found", "heads", 0),
             "dice": fraction("Median Dice with the truth, sides told apart"),
             "dice_lowest": fraction("Lowest Dice"),
-            **_interval("bias_percent", "Mean difference from the true volume", "%"),
-            **_interval("slope", "Slope of measured on true volume"),
-            **_interval("icc_a1", "ICC(A,1) with the true volume"),
+            **interval("bias_percent", "Mean difference from the true volume", "%"),
+            **interval("slope", "Slope of measured on true volume"),
+            **interval("icc_a1", "ICC(A,1) with the true volume"),
         },
         ["heads", "contrast"],
     ),
@@ -318,25 +309,11 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             ),
             "n": number("Heads", "heads", 0),
             "dice_without": fraction("Mean Dice with the truth, without the map"),
-            **_interval("dice_gain", "Mean difference of Dice when it is added"),
+            **interval("dice_gain", "Mean difference of Dice when it is added"),
             "error_without_percent": number("Mean size of the volume's error, without the map", "%", 0),
-            **_interval("error_gain_percent", "Mean difference of that size when it is added", "%"),
+            **interval("error_gain_percent", "Mean difference of that size when it is added", "%"),
         },
         ["way", "added", "border_contrast"],
-    ),
-    "brain_change_accuracy": schema(
-        {
-            "heads": text("Which heads: simulated, or a real one in which loss was put"),
-            "engine": text("How the change was measured"),
-            "n": number("Pairs of scans", "pairs", 0),
-            **_interval("slope", "Slope of measured on true change"),
-            "sd_percent": number("Standard deviation about the line", "%", 0),
-            "n_unchanged": number("Pairs without change", "pairs", 0),
-            **_interval("unchanged_percent", "Mean measured change where there is none", "%"),
-            "unchanged_sd_percent": number("Standard deviation of the change where there is none", "%", 0),
-            "directions_percent": number("Largest difference of forward and backward", "%", 0),
-        },
-        ["heads", "engine"],
     ),
     "thalnet_recovery": schema(
         {
@@ -345,8 +322,8 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
                 "T1, FLAIR, R1, the vote over the three, or joint: the network that sees them at once"
             ),
             "n": number("Pairs of scans", "pairs", 0),
-            **_interval("slope", "Slope of measured on true change"),
-            **_interval("bias_percent", "Mean difference of measured from true change, in points", "%"),
+            **interval("slope", "Slope of measured on true change"),
+            **interval("bias_percent", "Mean difference of measured from true change, in points", "%"),
             "sd_percent": number("Standard deviation about the line", "%", 0),
             "n_rescans": number("Pairs without change", "pairs", 0),
             "rescan_sd_percent": number(
@@ -369,8 +346,8 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "n": number("Pairs of visits measured", "pairs", 0),
             "n_missed": number("Pairs without a mask", "pairs", 0),
             "n_heads": number("Heads measured: the clusters", "heads", 0),
-            **_interval("slope", "Slope of measured on true change"),
-            **_interval("bias_percent", "Measured change where nothing changed", "%"),
+            **interval("slope", "Slope of measured on true change"),
+            **interval("bias_percent", "Measured change where nothing changed", "%"),
             "sd_percent": number("Standard deviation of one person's measured change about the line", "%", 0),
             "detectable_1_percent": number(
                 "Smallest true loss that one person shows (80 % power, level 5 %)", "%", 0
@@ -413,9 +390,9 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "added": text("The map that is added to T1w and FLAIR"),
             "n": number("Heads", "heads", 0),
             "dice_without": fraction("Mean Dice with the truth, without the map"),
-            **_interval("dice_gain", "Mean difference of Dice when it is added"),
+            **interval("dice_gain", "Mean difference of Dice when it is added"),
             "error_without_percent": number("Mean size of the volume's error, without the map", "%", 0),
-            **_interval("error_gain_percent", "Mean difference of that size when it is added", "%"),
+            **interval("error_gain_percent", "Mean difference of that size when it is added", "%"),
         },
         ["voxel_mm", "border_contrast", "way", "added"],
     ),

@@ -39,3 +39,12 @@ def fraction(what: str) -> pa.Column:
 def schema(columns: Mapping[str, pa.Column], unique: list[str] | None) -> pa.DataFrameSchema:
     """Return a table's schema: these columns in this order, no two rows alike in those of `unique`."""
     return pa.DataFrameSchema(dict(columns), unique=unique, strict=True, ordered=True)
+
+
+def interval(name: str, what: str, units: str = "1") -> Mapping[str, pa.Column]:
+    """Return the columns of an estimate and both ends of its 95 % interval."""
+    return {
+        name: number(what, units),
+        f"{name}_low": number(f"{what}: lower end of the 95 % interval", units),
+        f"{name}_high": number(f"{what}: upper end of the 95 % interval", units),
+    }

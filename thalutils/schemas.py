@@ -3,7 +3,7 @@
 import pandera.pandas as pa
 
 from thalutils.result_schemas import RESULT_SCHEMAS
-from thalutils.schema_columns import column, flag, fraction, number, schema, text
+from thalutils.schema_columns import column, flag, fraction, interval, number, schema, text
 
 GROUPS = ("HC", "RRMS", "PMS", "RIS", "CIS", "iON", "NMOSD", "MOGAD", "MS", "unknown")
 EDSS_STEPS = (0.0, *(1.0 + 0.5 * step for step in range(19)))
@@ -166,6 +166,20 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "pbvc_percent": number("Change of brain volume from first to last visit", "%"),
         },
         ["participant_id", "engine"],
+    ),
+    "brain_change_accuracy": schema(
+        {
+            "heads": text("Which heads: simulated, or a real one in which loss was put"),
+            "engine": text("How the change was measured"),
+            "n": number("Pairs of scans", "pairs", 0),
+            **interval("slope", "Slope of measured on true change"),
+            "sd_percent": number("Standard deviation about the line", "%", 0),
+            "n_unchanged": number("Pairs without change", "pairs", 0),
+            **interval("unchanged_percent", "Mean measured change where there is none", "%"),
+            "unchanged_sd_percent": number("Standard deviation of the change where there is none", "%", 0),
+            "directions_percent": number("Largest difference of forward and backward", "%", 0),
+        },
+        ["heads", "engine"],
     ),
     "brain_change_checks": schema(
         _PERSON
