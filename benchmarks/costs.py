@@ -20,6 +20,7 @@ from benchmarks.__main__ import THREADS, machine
 from thalutils import plan_console, stages
 from thalutils.cohort import Cohort
 from thalutils.files import atomic_path, project_root
+from thalutils.truth import kept
 
 RESULTS = Path(__file__).with_name("costs.tsv")
 COLUMNS = (
@@ -73,8 +74,7 @@ def measure(cohort: Cohort, people: int, name: str) -> list[dict]:
     """Run every stage of a cohort alone; return a row for each."""
     slices = {row["name"]: row["slices"] for row in plan_console.described(cohort)["stages"]}
     grid = cohort.settings.phantom.structural_mm if cohort.settings.phantom else None
-    git = ["/usr/bin/git", "-C", str(cohort.root), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    commit = kept.commit()
     rows = []
     for stage in stages.applicable(stages.load(cohort.root), cohort):
         before = disk_mb(cohort.root)

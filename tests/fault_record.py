@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kept_tables import commit, keep_row, machine
+from kept_tables import keep_row
+
+from thalutils.truth.kept import commit, machine
 
 VARIABLE = "THALUTILS_FAULTS"
 LONGEST = 300

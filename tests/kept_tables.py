@@ -1,13 +1,10 @@
 """Small tables of what tests have seen on one machine, kept with the project where a variable names the file."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.__main__ import machine as whole_machine
 from thalutils.files import atomic_path
 
 
@@ -23,15 +20,3 @@ def keep_row(variable: str, row: dict[str, object], keys: list[str]) -> None:
         found = pd.concat([before[~same], found])
     with atomic_path(path) as draft:
         found.to_csv(draft, sep="\t", index=False, na_rep="n/a", lineterminator="\n")
-
-
-def machine() -> str:
-    """Return the processor and its cores."""
-    return whole_machine().partition(", Python")[0]
-
-
-def commit() -> str:
-    """Return the commit that is checked out."""
-    git = shutil.which("git") or "/usr/bin/git"
-    command = [git, "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -243,6 +243,19 @@ def test_the_page_says_how_it_was_computed(study):
     assert "papermill" not in nbformat.reads(text, as_version=4).metadata
 
 
+def test_a_page_that_is_alike_in_every_book_does_not_take_a_cohorts_numbers_for_its_own(study):
+    """Real people were scanned for the pages of their cohort, and for no page that is alike everywhere."""
+    cohort, first, _ = study
+    execute(cohort, first)
+    assert "Nobody was scanned" not in executed_path(cohort, first).read_text()
+    (cohort.root / "notebooks" / "stages.yml").write_text(STAGES.replace("First}", "First, alike: true}"))
+    alike = stages.load(cohort.root)[0]
+    execute(cohort, alike)
+    text = executed_path(cohort, alike).read_text()
+    assert "Nobody was scanned" in text and "the same in every book" in text
+    assert "come from the cohort" not in text
+
+
 def test_a_failing_stage_leaves_no_page_and_says_where_it_failed(study):
     cohort, first, _ = study
     execute(cohort, first)

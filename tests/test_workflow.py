@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 from disturbed_study import NAME, Study
-from kept_tables import commit, keep_row, machine
+from kept_tables import keep_row
 
 from thalutils.files import hash_file
+from thalutils.truth.kept import commit, machine
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).resolve().parents[1]

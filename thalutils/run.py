@@ -244,6 +244,19 @@ def set_jobs(jobs: int | None) -> None:
         os.environ[JOBS_VARIABLE] = str(jobs)
 
 
+def _origin(cohort: Cohort, stage: Stage) -> str | None:
+    """Say where a page's simulated numbers come from; ``None`` where real people were scanned for it."""
+    if stage.name == "real-heads":
+        return None
+    if stage.alike:
+        return "It is the same in every book, whichever its cohort: its numbers come from simulated data, and are kept with the project."
+    return (
+        f"Its numbers come from the cohort `{cohort.name}`: {cohort.settings.title}."
+        if cohort.simulated
+        else None
+    )
+
+
 def _sign(path: Path, cohort: Cohort, stage: Stage, state: dict[str, Any]) -> None:
     """Strip what differs from run to run, say that data are simulated, and add the provenance."""
     notebook = nbformat.read(path, as_version=4)
@@ -253,11 +266,8 @@ def _sign(path: Path, cohort: Cohort, stage: Stage, state: dict[str, Any]) -> No
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata["tags"] = [*cell.metadata["tags"], "remove-cell"]
     notebook.metadata.pop("papermill", None)
-    if cohort.simulated and stage.name != "real-heads":
-        notice = (
-            f"```{{admonition}} Simulated data\n:class: warning\nNobody was scanned for this page. Its numbers come from the "
-            f"cohort `{cohort.name}`: {cohort.settings.title}. {{doc}}`What is simulated </book/simulated>`\n```"
-        )
+    if origin := _origin(cohort, stage):
+        notice = f"```{{admonition}} Simulated data\n:class: warning\nNobody was scanned for this page. {origin} {{doc}}`What is simulated </book/simulated>`\n```"
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(notice))
     rows = "\n".join(f"{name}\n: {value}\n" for name, value in provenance(cohort, stage, state).items())
     text = f"````{{dropdown}} How this page was computed\n{rows}````"

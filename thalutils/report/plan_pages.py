@@ -121,28 +121,24 @@ def whole_study(found: pd.DataFrame) -> HTML:
 
 def planning(found: pd.DataFrame) -> HTML:
     """Tabulate how long planning takes."""
-    if found.empty:
-        return note(NOTHING)
-    shown = found.drop(columns="machine").rename(
-        columns={"batch": "people in a job", "plan_s": "planning (s)"}
-    )
-    return tables.show(
-        shown, caption=f"Planning a workflow of many people. Machine: {found['machine'].iloc[-1]}.", name="plan-planning",
-        digits={"planning (s)": 1}, public=True,
-    )  # fmt: skip
+    names = {"batch": "people in a job", "plan_s": "planning (s)"}
+    return _as_kept(found, "Planning a workflow of many people", "plan-planning", names, {"planning (s)": 1})
 
 
 def ways(found: pd.DataFrame) -> HTML:
     """Tabulate the ways that one cohort was run, and how many tables were the same byte for byte."""
+    names = {"wall_s": "time (s)", "same": "the same as thalutils run"}
+    return _as_kept(found, "One cohort, run in several ways", "plan-ways", names, {"time (s)": 0})
+
+
+def _as_kept(
+    found: pd.DataFrame, what: str, name: str, names: dict[str, str], digits: dict[str, int]
+) -> HTML:
     if found.empty:
         return note(NOTHING)
-    shown = found.drop(columns="machine").rename(
-        columns={"wall_s": "time (s)", "same": "the same as thalutils run"}
-    )
-    return tables.show(
-        shown, caption=f"One cohort, run in several ways. Machine: {found['machine'].iloc[-1]}.", name="plan-ways",
-        digits={"time (s)": 0}, public=True,
-    )  # fmt: skip
+    caption = f"{what}. Machine: {found['machine'].iloc[-1]}."
+    shown = found.drop(columns="machine").rename(columns=names)
+    return tables.show(shown, caption=caption, name=name, digits=digits, public=True)
 
 
 def dominating(found: pd.DataFrame) -> str:

@@ -177,8 +177,7 @@ def flow_from_sources(
 
 def _faces(number: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of the nodes on both sides of each face along an axis; -1 is no node."""
-    below, above = (
-        np.take(number, range(*part), axis) for part in ((number.shape[axis] - 1,), (1, number.shape[axis]))
-    )
+    ahead = (slice(None),) * axis
+    below, above = number[(*ahead, slice(None, -1))], number[(*ahead, slice(1, None))]
     open_ = (below >= 0) & (above >= 0)
     return below[open_], above[open_]

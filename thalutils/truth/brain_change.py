@@ -29,11 +29,11 @@ from thalutils.simulate.head import FIELD_MM, Head, anatomy_grid, lose, visits
 from thalutils.simulate.people import generator
 from thalutils.simulate.scanner import Frame
 from thalutils.truth import kept
+from thalutils.truth.scans import PHANTOM, VOXEL_MM
 
 MODULE = "thalutils.truth.brain_change"
 DATA = "brain_change_truth.tsv"
-PHANTOM, REAL = "phantom", "real"
-VOXEL_MM = 1.0
+REAL = "real"
 MOVEMENT_MM, MOVEMENT_DEG = 3.0, 3.0
 # What is asked of the deformation, in percent of white matter and cortex; about two thirds of it is lost, since at
 # the brain's rim tissue and fluid share the deformation's grid. The truth is what is counted.
@@ -198,10 +198,15 @@ def run(folder: Path, pairs: int = 24, real: Path | None = None, real_pairs: int
     return made
 
 
+def main() -> None:
+    """Read the command line and compute."""
+    parser = ArgumentParser(prog=f"python -m {MODULE}", description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="where the table and what it is made of are kept")
+    parser.add_argument("--pairs", type=int, default=24, help="of the phantom's anatomy")
+    parser.add_argument("--real", type=Path, help="T1w of a real head with its skull")
+    parser.add_argument("--real-pairs", type=int, default=12)
+    print(run(**vars(parser.parse_args())))
+
+
 if __name__ == "__main__":
-    asked = ArgumentParser(description=__doc__)
-    asked.add_argument("folder", type=Path)
-    asked.add_argument("--pairs", type=int, default=24, help="of the phantom's anatomy")
-    asked.add_argument("--real", type=Path, help="T1w of a real head with its skull")
-    asked.add_argument("--real-pairs", type=int, default=12)
-    print(run(**vars(asked.parse_args())))
+    main()

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -55,25 +56,28 @@ def collect(
 def sign(table: Path, made_with: str) -> Path:
     """Write beside a table which code made it, on which machine and when."""
     target = table.with_suffix(".json")
-    origin = {"made_with": made_with, "commit": _commit(table.parent), "machine": _machine()}
+    origin = {"made_with": made_with, "commit": commit(), "machine": machine()}
     write_json(target, origin | {"date": datetime.now(UTC).date().isoformat()})
     return target
 
 
-def _commit(folder: Path) -> str:
+def commit() -> str:
     """Return the checkout's commit, and whether files differ from it."""
     git = ["git", "-C", project_root()]
-    try:
-        commit = run_program(
-            [*git, "rev-parse", "--short=10", "HEAD"], log=folder / "git.log", timeout_s=GIT_LIMIT_S
-        )
-        changed = run_program([*git, "status", "--porcelain", "thalutils"], log=folder / "git.log", timeout_s=GIT_LIMIT_S)  # fmt: skip
-    except ThalutilsError:
-        return "unknown"
-    return commit.strip() + (" with changes" if changed.strip() else "")
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "git.log"
+        try:
+            found = run_program([*git, "rev-parse", "--short=10", "HEAD"], log=log, timeout_s=GIT_LIMIT_S)
+            changed = run_program(
+                [*git, "status", "--porcelain", "thalutils"], log=log, timeout_s=GIT_LIMIT_S
+            )
+        except ThalutilsError:
+            return "unknown"
+    return found.strip() + (" with changes" if changed.strip() else "")
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return the processor and how many cores it has."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
