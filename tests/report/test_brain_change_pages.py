@@ -11,6 +11,7 @@ import pytest
 from thalutils import tables
 from thalutils.report import brain_change_pages, pictures, privacy
 from thalutils.schemas import SCHEMAS
+from thalutils.stats import known_truth
 
 COLUMNS = list(SCHEMAS["brain_change_checks"].columns)
 
@@ -69,3 +70,14 @@ def test_the_motion_of_edges_is_coloured_by_its_direction():
     colour = overlays[0].cmap(overlays[0].norm(-0.8))
     assert colour[2] > colour[0]  # inward is blue
     assert {image.get_array().mask.any() for image in overlays} == {True}
+
+
+def test_pairs_of_known_change_are_kept_and_shown_with_both_engines():
+    kept = brain_change_pages.known()
+    assert set(kept["heads"]) == set(brain_change_pages.HEADS.values())
+    assert (kept.groupby(["heads", "number"])["engine"].nunique() == 2).all()
+    table = known_truth.brain_change(kept).set_index(["heads", "engine"])
+    shown = brain_change_pages.accuracy_table(kept).data
+    assert all(engine in shown for engine in kept["engine"])
+    assert f"{table['slope'].iloc[0]:.2f}" in shown
+    assert "Measured on true change" in brain_change_pages.known_changes(kept).data
