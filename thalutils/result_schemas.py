@@ -345,7 +345,10 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "heads": text("Which simulated heads"),
             "n": number("Pairs of visits measured", "pairs", 0),
             "n_missed": number("Pairs without a mask", "pairs", 0),
-            "n_heads": number("Heads measured: the clusters", "heads", 0),
+            "n_heads": number("Heads that draw a line; where none does, heads measured", "heads", 0),
+            "n_anatomies": number(
+                "Label maps that they are bent copies of: the unit where there are several", "anatomies", 0
+            ),
             **interval("slope", "Slope of measured on true change"),
             **interval("bias_percent", "Measured change where nothing changed", "%"),
             "sd_percent": number("Standard deviation of one person's measured change about the line", "%", 0),
@@ -362,8 +365,12 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
         {
             **_METHOD,
             "processing": text("How the visits were brought together"),
-            "n": number("Pairs of visits measured", "pairs", 0),
+            "n": number("Pairs of visits that all these methods measured", "pairs", 0),
+            "n_heads": number("Their heads", "heads", 0),
             "slope": number("Slope of measured on true change", "1"),
+            "beside_best": text(
+                "best, or its slope held against the best one's, on the pairs that both measured: farther from 1, nearer to 1, or not told apart"
+            ),
             "slope_rank": number("Rank by distance of the slope from 1", "", 0),
             "detectable_1_percent": number("Smallest true loss that one person shows", "%", 0),
             "detectable_rank": number("Rank by that loss", "", 0),
@@ -378,7 +385,7 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "beta": number("Mean size of this cohort's standardised slopes of clinical outcomes", "1", 0),
             "beta_rank": number("Rank by it", "", 0),
         },
-        ["method", "processing"],
+        ["method"],
     ),
     "r1_resolution": schema(
         {

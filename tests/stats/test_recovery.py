@@ -19,9 +19,9 @@ def pairs(heads=40, slope=0.9, bias=0.2, first=0.3, second=0.4, seed=1, **more):
     measured = bias + slope * true + shared + rng.normal(0, second, len(true))
     return pd.DataFrame(
         {
-            "heads": "phantom", "head": np.repeat(np.arange(heads).astype(str), len(LOSSES)), "method": "A-T1",
-            "contrast": "T1", "processing": "independent", "disturbance": "rescan", "true_percent": true,
-            "measured_percent": measured,
+            "heads": "phantom", "anatomy": "phantom", "head": np.repeat(np.arange(heads).astype(str), len(LOSSES)), "method": "A-T1",
+            "contrast": "T1", "processing": "independent", "disturbance": "rescan", "planned_percent": true,
+            "true_percent": true, "measured_percent": measured,
         }
         | more
     )  # fmt: skip
@@ -131,25 +131,90 @@ def test_several_sets_of_heads_are_told_apart_and_joined():
 
 
 def several():
-    parts = [pairs(slope=slope, second=sd, seed=seed, method=name) for seed, (name, slope, sd) in enumerate([("A-T1", 1.2, 0.2), ("B-T1", 0.95, 0.9), ("C-T1", 0.7, 0.4)])]  # fmt: skip
-    return recovery.recovery(pd.concat(parts))
+    kinds = [("A-T1", 1.2, 0.2), ("B-T1", 0.95, 0.9), ("C-T1", 0.7, 0.4)]
+    parts = [pairs(slope=slope, second=sd, seed=seed, method=name) for seed, (name, slope, sd) in enumerate(kinds)]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
 
 
 def test_ranks_are_by_what_is_lost_and_beside_them_by_other_scores():
     scores = {"dice": pd.Series({"A-T1": 0.95, "B-T1": 0.90, "C-T1": 0.92}), "ccc": pd.Series({"A-T1": 0.9})}
-    found = recovery.ranks(several(), scores, "rescan").set_index("method")
+    found = recovery.ranks(several(), lambda same: scores).set_index("method")
     assert list(found.index) == ["B-T1", "A-T1", "C-T1"], "the slope nearest to 1 first, above or below"
     assert found["detectable_rank"].to_dict() == {"A-T1": 1, "C-T1": 2, "B-T1": 3}
     assert found["dice_rank"].to_dict() == {"A-T1": 1, "C-T1": 2, "B-T1": 3}
     assert found["ccc"].notna().sum() == 1 and found["ccc_rank"].isna().all(), "one method is no order"
     assert found["beta_rank"].isna().all()
+    assert found["beside_best"].to_dict() == {
+        "B-T1": recovery.BEST, "A-T1": recovery.FARTHER, "C-T1": recovery.FARTHER,
+    }  # fmt: skip
 
 
-def test_a_method_in_two_processings_is_ranked_once_by_its_mask():
-    table = pd.concat([several(), several().assign(processing="halfway")])
-    scores = {"dice": pd.Series({"A-T1": 0.95, "B-T1": 0.90, "C-T1": 0.92})}
-    found = recovery.ranks(table, scores, "rescan")
-    assert len(found) == 6 and set(found["dice_rank"]) == {1, 2, 3}
+def test_methods_are_ranked_on_the_pairs_that_all_of_them_measured():
+    frame = several()
+    frame.loc[frame["method"].eq("C-T1") & (frame["head"].astype(int) >= 5), "measured_percent"] = np.nan
+    given = []
+    found = recovery.ranks(frame, lambda same: given.append(same) or {}).set_index("method")
+    assert set(found["n"]) == {5 * len(LOSSES)} and set(found["n_heads"]) == {5}
+    assert set(given[0]["head"]) == set("01234")
+    alone = frame[frame["method"].eq("A-T1") & (frame["head"].astype(int) < 5)]
+    assert found.loc["A-T1", "slope"] == pytest.approx(recovery.recovery(alone).iloc[0]["slope"])
+
+
+def test_where_no_pair_was_measured_by_all_nothing_is_ranked():
+    frame = several().assign(heads=lambda table: table["method"])
+    assert recovery.ranks(frame, lambda same: {}).empty
+
+
+def test_a_difference_that_all_heads_share_is_seen_though_the_heads_spread():
+    """Slopes of 0.8 to 1.2 by head, and a second method that is 0.05 below in each: their own intervals overlap."""
+    rng = np.random.default_rng(3)
+    by_head = np.repeat(rng.uniform(0.75, 1.05, 10), len(LOSSES))
+    one = pairs(heads=10, first=0, second=0.001, slope=by_head)
+    other = pairs(heads=10, first=0, second=0.001, slope=by_head - 0.05, method="B-T1")
+    frame = pd.concat([one, other])
+    table = recovery.recovery(frame).set_index("method")
+    assert table.loc["B-T1", "slope_high"] > table.loc["A-T1", "slope_low"]
+    [row] = recovery.beside(frame, "A-T1", "independent").to_dict("records")
+    assert row["difference"] == pytest.approx(-0.05, abs=0.002) and row["verdict"] == recovery.FARTHER
+    [row] = recovery.beside(frame, "B-T1", "independent").to_dict("records")
+    assert row["verdict"] == recovery.NEARER
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(1.03, recovery.UNTOLD), (1.2, recovery.FARTHER)])
+def test_two_sides_of_one_are_told_apart_by_their_distance_and_not_by_their_difference(slope, verdict):
+    frame = pd.concat(
+        [pairs(heads=10, slope=0.97, first=0, second=0.05), pairs(heads=10, slope=slope, first=0, second=0.05, seed=2, method="B-T1")]
+    )  # fmt: skip
+    [row] = recovery.beside(frame, "A-T1", "independent").to_dict("records")
+    assert row["difference_low"] > 0 and row["verdict"] == verdict
+
+
+def test_heads_of_one_anatomy_are_one_voice_where_there_are_several():
+    """Three anatomies with slopes of their own: more heads of each make the interval no narrower."""
+
+    def heads(count):
+        parts = [pairs(heads=count, slope=slope, first=0, second=0, anatomy=name) for name, slope in (("a", 0.8), ("b", 0.9), ("c", 1.1))]  # fmt: skip
+        frame = pd.concat(parts)
+        return recovery.recovery(frame.assign(head=frame["anatomy"] + frame["head"])).iloc[0]
+
+    few, many = heads(1), heads(8)
+    assert (few["n_heads"], many["n_heads"]) == (3, 24) and few["n_anatomies"] == many["n_anatomies"] == 3
+    assert many["slope"] == pytest.approx(np.mean([0.8, 0.9, 1.1]))
+    assert many["slope_low"] == pytest.approx(few["slope_low"])
+
+
+def test_heads_without_a_line_are_not_counted_with_the_slope():
+    frame = pairs(heads=5)
+    frame = frame[~(frame["head"].isin(("3", "4")) & (frame["true_percent"] < -0.8))]
+    row = recovery.recovery(frame).iloc[0]
+    assert row["n_heads"] == 3 and row["n"] == len(frame)
+
+
+def test_a_loss_of_one_percent_that_is_counted_as_nearly_that_still_draws_a_line():
+    frame = pairs(heads=4).query("true_percent >= -1")
+    frame["true_percent"] *= 0.997
+    assert recovery.recovery(frame).iloc[0]["n_heads"] == 4
+    assert np.isfinite(recovery.recovery(frame).iloc[0]["slope"])
 
 
 def test_first_visits_have_dice_and_concordance():

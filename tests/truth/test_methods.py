@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from thalutils.errors import ToolError
+from thalutils.errors import DiskError, ImageError, ToolError
 from thalutils.truth import methods, visits
 from thalutils.truth.methods import ALONE, HALFWAY, Bench
 
@@ -58,6 +58,35 @@ def test_a_vote_lacks_what_one_of_its_members_lacks(network, monkeypatch):
     found = methods.thalnet_masks(IMAGES, None)
     lacking = {name for name, mask in found.items() if isinstance(mask, str)}
     assert lacking == {"FLAIR", "T1-FLAIR", "R1-FLAIR", "T1-R1-FLAIR"}
+
+
+def test_a_pair_that_does_not_register_leaves_a_row_of_every_method_that_it_takes_away(
+    network, monkeypatch, tmp_path
+):
+    def fails(*files):
+        raise ImageError("the skulls do not match")
+
+    monkeypatch.setattr(methods, "brought_halfway", fails)
+    monkeypatch.setattr(methods, "written", lambda visit, folder: (folder, folder))
+    bench = Bench(None, visits.KINDS, tmp_path)
+    bench.__dict__ |= {"drawn": methods.thalnet_masks(IMAGES, None), "files": None}
+    rows = methods.by_halfway(bench, None, tmp_path)
+    names = {"T1", "FLAIR", "R1", "joint", *("-".join(vote) for vote in methods.VOTES)}
+    assert {row["method"] for row in rows} == {"FollowUp", *(f"ThalNet-{name}" for name in names)}
+    assert {row["processing"] for row in rows} == {HALFWAY}
+    assert all(row["note"] == "the skulls do not match" and "measured_percent" not in row for row in rows)
+
+
+def test_a_full_disk_is_no_missing_mask(monkeypatch, tmp_path):
+    def full(*files):
+        raise DiskError("no space left")
+
+    monkeypatch.setattr(methods, "brought_halfway", full)
+    monkeypatch.setattr(methods, "written", lambda visit, folder: (folder, folder))
+    bench = Bench(None, visits.KINDS, tmp_path)
+    bench.__dict__["files"] = None
+    with pytest.raises(DiskError):
+        methods.by_samseg_long(bench, None, tmp_path)
 
 
 def test_a_row_has_volumes_change_and_the_overlap_of_the_first_mask_on_its_own_grid(tmp_path):

@@ -12,6 +12,7 @@ from thalutils.report.directions import ABSENT, brain_change_pairs
 from thalutils.report.scorecard import FEWEST, LEVEL
 from thalutils.report.suppression import LEAST
 from thalutils.schemas import SCHEMAS
+from thalutils.stats.recovery import FARTHER
 
 HOLDS, FAILS, UNKNOWN = "holds", "fails", "cannot be told"
 ATLAS = ("FreeSurfer", "FIRST", "SAMSEG-T1", "Template")
@@ -184,25 +185,21 @@ def _overlap_is_not_volume(tables: Tables) -> Judged:
 
 
 def _overlap_is_not_change(tables: Tables) -> Judged:
-    ranked, recovered = tables.get("recovery_ranks"), tables.get("recovery")
-    if ranked is None or recovered is None:
-        return _absent("table recovery")
-    both = ranked[ranked["processing"] == "independent"].dropna(subset=["dice_rank", "slope_rank"])
+    ranked = tables.get("recovery_ranks")
+    if ranked is None:
+        return _absent("table recovery_ranks")
+    both = ranked.dropna(subset=["dice_rank", "slope_rank"])
     if len(both) < 3:
         return UNKNOWN, "Fewer than three methods have both a Dice and a slope on the simulated pairs."
-    mine = recovered[(recovered["disturbance"] == "rescan") & (recovered["processing"] == "independent")]
-    mine = mine.sort_values("n").drop_duplicates("method", keep="last").set_index("method")
-    by_dice = mine.loc[both.loc[both["dice"].idxmax(), "method"]]
-    by_slope = mine.loc[both.loc[(both["slope"] - 1).abs().idxmin(), "method"]]
-    told = [f"{one.name} with a slope of {one['slope']:.2f} [{one['slope_low']:.2f}, {one['slope_high']:.2f}]" for one in (by_dice, by_slope)]  # fmt: skip
+    by_dice, by_slope = both.loc[both["dice"].idxmax()], ranked.loc[ranked["slope_rank"].idxmin()]
+    told = [f"{one['method']} with a slope of {one['slope']:.2f}" for one in (by_dice, by_slope)]
     rank = both["dice_rank"].corr(both["slope_rank"], method="spearman")
-    evidence = f"Simulated pairs of {by_slope['n_heads']:.0f} heads: first by Dice {told[0]}, first by recovery {told[1]}; rank correlation {rank:.2f}."
+    evidence = f"Simulated pairs of {by_slope['n_heads']:.0f} heads: first by Dice {told[0]} ({by_dice['beside_best']}), first by recovery {told[1]}; rank correlation {rank:.2f}."
     if by_slope["n_heads"] < FEWEST:
         return UNKNOWN, f"{evidence} Fewer than {FEWEST} heads decide nothing."
-    if by_dice.name == by_slope.name:
+    if by_dice["method"] == by_slope["method"]:
         return FAILS, evidence
-    apart = _apart(by_slope, by_dice, "slope") != UNKNOWN
-    return (HOLDS if apart else UNKNOWN), evidence
+    return (HOLDS if by_dice["beside_best"] == FARTHER else UNKNOWN), evidence
 
 
 def _smallest(tables: Tables) -> Judged:

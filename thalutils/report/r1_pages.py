@@ -13,13 +13,21 @@ from thalutils.tables import empty
 from thalutils.truth import kept, resolution
 
 FEWEST = 2
+JOINT = "joint"
+ENDS = ("", "_low", "_high")
 
 
-def gain() -> pd.DataFrame:
-    """Return the table ``r1_resolution`` of the kept study of R1's resolution; empty where it was not computed."""
+def masks() -> pd.DataFrame:
+    """Return the kept study of R1's resolution, a row a mask; empty where it was not computed."""
     try:
-        found = kept.read(resolution.DATA)
+        return kept.read(resolution.DATA)
     except TableError:
+        return pd.DataFrame()
+
+
+def gain(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the table ``r1_resolution`` of that study."""
+    if found.empty:
         return empty("r1_resolution")
     parts = []
     for voxel_mm, mine in found.groupby("voxel_mm", sort=True):
@@ -56,3 +64,29 @@ def gain_table(table: pd.DataFrame) -> HTML:
     digits = {column: 4 if column.startswith("dice") else 2 for column in table.columns if column.endswith(("gain", "without", "low", "high", "percent"))}  # fmt: skip
     caption = "What an R1 map adds to T1w and FLAIR on simulated scans, by its voxels and the contrast at the border."
     return tables.show(table, caption=caption, name="r1-resolution", digits=digits, public=True)
+
+
+def numbers(found: pd.DataFrame, table: pd.DataFrame) -> dict[str, float | int | None]:
+    """Return what prose cites of the joint network; ``None`` where it cannot be had.
+
+    Parameters
+    ----------
+    found, table : DataFrame
+        What :func:`masks` and :func:`gain` give.
+    """
+    joint = table[table["way"] == JOINT].set_index(["border_contrast", "voxel_mm"])
+    cited = {"fine": (1.0, 0.8), "coarse": (1.0, 1.6), "half": (0.5, 0.8), "double": (2.0, 0.8)}
+    known = {
+        f"recovery.r1_{key}{end}": float(joint.loc[place, f"dice_gain{end}"])
+        if place in joint.index
+        else None
+        for key, place in cited.items()
+        for end in ENDS
+    }
+    known["recovery.r1_heads"] = int(joint.loc[cited["fine"], "n"]) if cited["fine"] in joint.index else None
+    finer = known_truth.finer(_literature(found)) if len(found) else {}
+    return known | {f"recovery.r1_finer{end}": finer.get(f"difference{end}") for end in ENDS}
+
+
+def _literature(found: pd.DataFrame) -> pd.DataFrame:
+    return found[(found["way"] == JOINT) & (found["contrasts"] == resolution.WITH) & (found["border_contrast"] == 1)]  # fmt: skip

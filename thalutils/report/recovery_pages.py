@@ -50,10 +50,15 @@ def origin(found: pd.DataFrame) -> HTML:
     return note(text)
 
 
-def widest(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of ``recovery`` that are of the most heads."""
-    name = recovery.ALL if (table["heads"] == recovery.ALL).any() else table["heads"].iloc[0]
-    return table[table["heads"] == name]
+def once(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of every method in one processing: each visit by itself where it was measured so."""
+    order = found.assign(late=found["processing"] != ALONE).sort_values("late", kind="stable")
+    return found.merge(order[recovery.METHOD].drop_duplicates("method"))
+
+
+def ranked(found: pd.DataFrame, results: Path) -> pd.DataFrame:
+    """Rank the methods on visits that were only scanned again; the table ``recovery_ranks``."""
+    return recovery.ranks(once(found[found["disturbance"] == RESCAN]), lambda same: scores(same, results))
 
 
 def scores(found: pd.DataFrame, results: Path) -> dict[str, pd.Series]:
@@ -87,11 +92,10 @@ def _optional(results: Path, name: str) -> pd.DataFrame | None:
 
 def measured(found: pd.DataFrame) -> HTML:
     """Draw measured on true change for every method, each visit by itself where it can be."""
-    first = found.drop_duplicates(["method", "processing"]).drop_duplicates("method")
-    shown = found.merge(first[["method", "processing"]]).dropna(subset=["measured_percent"])
+    shown = once(found).dropna(subset=["measured_percent"])
     caption = (
-        "Measured on true change of thalamic volume between two simulated visits, by method. Each visit by itself; FollowUp follows the "
-        "first visit's mask. rescan: other position, noise and shading; upgrade: another scanner's protocol and coil as well; "
+        "Measured on true change of thalamic volume between two simulated visits, by method. Each visit by itself, but FollowUp follows the "
+        "first visit's mask and SAMSEG-T1-long sees both visits at once. rescan: other position, noise and shading; upgrade: another scanner's protocol and coil as well; "
         "water: less water in the tissue, and no loss."
     )
     return figures.figure(
@@ -110,7 +114,7 @@ def slopes(table: pd.DataFrame) -> HTML:
         "three or more heads)."
     )
     return figures.figure(
-        recovery_plots.slopes(widest(table)),
+        recovery_plots.slopes(recovery.widest(table)),
         caption=caption,
         alt="Rows of methods with slopes about 1 and biases about 0.",
         name="true-change-slopes",
@@ -120,7 +124,7 @@ def slopes(table: pd.DataFrame) -> HTML:
 
 def detectable(table: pd.DataFrame) -> HTML:
     """Draw the smallest loss that shows in one person and in groups."""
-    mine = widest(table)
+    mine = recovery.widest(table)
     mine = mine[mine["disturbance"] == RESCAN]
     if mine["detectable_1_percent"].isna().all():
         return note("Scatter between heads cannot be told from one head, and with it no smallest loss.")
@@ -146,15 +150,16 @@ def rank_table(table: pd.DataFrame) -> HTML:
     """Tabulate how recovery ranks the methods beside how other scores do."""
     caption = (
         "Methods ranked by recovery (slope nearest to 1), by the smallest loss in one person, by Dice and concordance at the first visit of the same "
-        "heads, and by this cohort's own Dice, concordance and clinical slopes where it has them."
+        "heads, and by this cohort's own Dice, concordance and clinical slopes where it has them. Only pairs count that every method here measured."
     )
     shown = table.dropna(axis="columns", how="all")
-    digits = {column: 1 if column.endswith("rank") else 3 for column in shown.columns[2:]} | {"n": 0}
+    numeric = shown.select_dtypes("number").columns
+    digits = {column: 1 if column.endswith("rank") else 3 for column in numeric} | {"n": 0, "n_heads": 0}
     return tables.show(shown, caption=caption, name="recovery-ranks", digits=digits, public=True)
 
 
-def processing(table: pd.DataFrame) -> pd.DataFrame:
-    """Compare the scatter of each method by itself and in the space halfway.
+def processing(found: pd.DataFrame) -> pd.DataFrame:
+    """Compare the scatter of each method by itself and in the space halfway, on the pairs that were measured both ways.
 
     Returns
     -------
@@ -162,44 +167,57 @@ def processing(table: pd.DataFrame) -> pd.DataFrame:
         ``method``, ``n`` (pairs), slope and ``sd_percent`` of both, and ``sd_removed_percent``: by how much smaller the
         scatter is halfway, in percent of what it was.
     """
-    mine = widest(table)
-    mine = mine[mine["disturbance"] == RESCAN].set_index("method")
-    both = mine[mine["processing"] == ALONE].join(
-        mine[mine["processing"] == HALFWAY][["slope", "sd_percent"]].add_suffix("_halfway"), how="inner"
-    )
-    both = both[["n", "slope", "slope_halfway", "sd_percent", "sd_percent_halfway"]]
-    removed = 100 * (1 - both["sd_percent_halfway"] / both["sd_percent"])
-    return both.assign(sd_removed_percent=removed).reset_index()
+    mine = found[(found["disturbance"] == RESCAN) & found["processing"].isin((ALONE, HALFWAY))]
+    rows = []
+    for method, some in mine.groupby("method", sort=False):
+        if some["processing"].nunique() < 2 or (same := recovery.common(some)).empty:
+            continue
+        ways = recovery.widest(recovery.recovery(same)).set_index("processing")
+        alone, half = (ways.loc[way, ["slope", "sd_percent"]] for way in (ALONE, HALFWAY))
+        row = {"method": method, "n": ways.loc[ALONE, "n"]}
+        for name in ("slope", "sd_percent"):
+            row |= {name: alone[name], f"{name}_halfway": half[name]}
+        rows.append(row | {"sd_removed_percent": 100 * (1 - half["sd_percent"] / alone["sd_percent"])})
+    columns = ["method", "n", "slope", "slope_halfway", "sd_percent", "sd_percent_halfway", "sd_removed_percent"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
-def processing_table(table: pd.DataFrame) -> HTML:
+def processing_table(compared: pd.DataFrame) -> HTML:
     """Tabulate the same."""
-    if processing(table).empty:
+    if compared.empty:
         return note("No method was measured both ways.")
-    caption = "Each visit by itself against both in the space halfway between them: slope and scatter of the measured change (rescan)."
+    caption = "Each visit by itself against both in the space halfway between them: slope and scatter of the measured change of the same pairs (rescan)."
     units = dict.fromkeys(("sd_percent", "sd_percent_halfway", "sd_removed_percent"), "%")
     digits = {"slope": 2, "slope_halfway": 2, "sd_percent": 2, "sd_percent_halfway": 2, "sd_removed_percent": 0}  # fmt: skip
-    return tables.show(processing(table), caption=caption, name="recovery-processing", units=units, digits=digits, public=True)  # fmt: skip
+    return tables.show(compared, caption=caption, name="recovery-processing", units=units, digits=digits, public=True)  # fmt: skip
 
 
-def judged(table: pd.DataFrame) -> tuple[pd.Series, list[str], list[str]] | None:
-    """Return the method that loses least, those that cannot be told from it, and those that lose or add more.
+def judged(table: pd.DataFrame, found: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame] | None:
+    """Return the row of the method that loses least, and every other one's slope held against it.
 
-    Slopes are compared by how far they lie from 1. Two are told apart where their intervals lie apart. ``None`` where no
-    slope has an interval.
+    Parameters
+    ----------
+    table : DataFrame
+        The table ``recovery``.
+    found : DataFrame
+        The pairs that it is of.
+
+    Returns
+    -------
+    Series and DataFrame, or None
+        The slope nearest to 1 of those with an interval, and what :func:`thalutils.stats.recovery.beside` gives. ``None``
+        where no slope has an interval.
     """
     known = _called(table)
     if known.empty:
         return None
     best = known.loc[(known["slope"] - 1).abs().idxmin()]
-    others = known.drop(best.name)
-    apart = (others["slope_low"] > best["slope_high"]) | (others["slope_high"] < best["slope_low"])
-    names = _names(others)
-    return best, [names[place] for place in others.index[~apart]], [names[place] for place in others.index[apart]]  # fmt: skip
+    mine = found[found["disturbance"] == RESCAN]
+    return best, recovery.beside(mine, best["method"], best["processing"])
 
 
 def _called(table: pd.DataFrame) -> pd.DataFrame:
-    mine = widest(table)
+    mine = recovery.widest(table)
     return mine[(mine["disturbance"] == RESCAN) & mine["slope_low"].notna()]
 
 
@@ -207,25 +225,30 @@ def _names(rows: pd.DataFrame) -> pd.Series:
     return rows["method"] + np.where(rows["processing"] == HALFWAY, " (halfway)", "")
 
 
-def answer(table: pd.DataFrame) -> HTML:
+def answer(table: pd.DataFrame, found: pd.DataFrame) -> HTML:
     """Say which method loses least of the truth, as far as the pairs can tell."""
-    found = judged(table)
-    if found is None:
+    called = judged(table, found)
+    if called is None:
         return note("There are too few heads for an interval: which method loses least cannot be told yet.")
-    best, tied, behind = found
+    best, others = called
     [name] = _names(best.to_frame().T)
     told = [
         f"On {int(best['n'])} pairs of visits of {int(best['n_heads'])} simulated heads <strong>{name}</strong> comes nearest to the truth: "
         f"it measures {interval(best['slope'], best['slope_low'], best['slope_high'])} of each percent that is lost."
     ]
-    if tied:
-        told.append(f"Not to be told from it, as their intervals overlap: {', '.join(tied)}.")
-    if behind:
-        told.append(f"Farther from the truth, their intervals lie apart: {', '.join(behind)}.")
-    wide = _called(table)
-    wide = int((wide["slope_high"] - wide["slope_low"] >= WIDEST).sum())
+    words = {
+        recovery.FARTHER: "Farther from the truth on the pairs that both measured",
+        recovery.NEARER: "Nearer to it on the pairs that both measured, which are fewer",
+        recovery.UNTOLD: "Not told apart from it",
+    }
+    for verdict, phrase in words.items():
+        names = _names(others[others["verdict"] == verdict])
+        if len(names):
+            told.append(f"{phrase}: {', '.join(names)}.")
+    known = _called(table)
+    wide = int((known["slope_high"] - known["slope_low"] >= WIDEST).sum())
     if wide:
-        told.append(f"{wide} of the {1 + len(tied) + len(behind)} intervals are {WIDEST} wide or wider: more heads could tell more of them apart.")  # fmt: skip
+        told.append(f"{wide} of the {len(known)} intervals of a slope are {WIDEST} wide or wider: more heads could tell more of the methods apart.")  # fmt: skip
     return note(" ".join(told))
 
 
@@ -255,9 +278,21 @@ def injectors() -> HTML:
     return tables.show(found, caption=caption, name="injectors", units=units, digits=digits, public=True)
 
 
-def numbers(table: pd.DataFrame, ranked: pd.DataFrame, live_found: pd.DataFrame | str, gain: pd.DataFrame) -> dict[str, float | int | str | None]:  # fmt: skip
-    """Return the numbers of the page that prose cites; ``None`` where they cannot be had."""
-    mine = widest(table)
+def numbers(
+    table: pd.DataFrame, order: pd.DataFrame, compared: pd.DataFrame, live_found: pd.DataFrame | str
+) -> dict[str, float | int | str | None]:
+    """Return what prose cites of the pairs; ``None`` where it cannot be had.
+
+    Parameters
+    ----------
+    table, order : DataFrame
+        The tables ``recovery`` and ``recovery_ranks``.
+    compared : DataFrame
+        What :func:`processing` gives.
+    live_found : DataFrame or str
+        What was computed anew.
+    """
+    mine = recovery.widest(table)
     rescans = mine[mine["disturbance"] == RESCAN]
     found = {
         "recovery.n_pairs": int(rescans["n"].max()),
@@ -278,18 +313,11 @@ def numbers(table: pd.DataFrame, ranked: pd.DataFrame, live_found: pd.DataFrame 
         worst = some.loc[some["bias_percent"].abs().idxmax()] if len(some) else None
         found[f"recovery.{name}_method"] = None if worst is None else _names(worst.to_frame().T).iloc[0]
         found[f"recovery.{name}_percent"] = None if worst is None else float(worst["bias_percent"])
-    both = ranked.dropna(subset=["slope_rank", "dice_rank"])
-    both = both[both["processing"] == ALONE]
+    both = order.dropna(subset=["slope_rank", "dice_rank"])
     found["recovery.dice_rank_correlation"] = (
         _or_none(both["slope_rank"].corr(both["dice_rank"], method="spearman")) if len(both) > 2 else None
     )
-    change_in_sd = processing(table)["sd_removed_percent"]
-    found["recovery.sd_removed_percent"] = _or_none(change_in_sd.median())
-    literature = gain[(gain["border_contrast"] == 1) & (gain["way"] == "joint")].set_index("voxel_mm")
-    for size, key in ((0.8, "fine"), (1.6, "coarse")):
-        for end in ("", "_low", "_high"):
-            found[f"recovery.r1_{key}{end}"] = _or_none(literature["dice_gain" + end].get(size, np.nan))
-    found["recovery.r1_heads"] = int(gain["n"].min()) if len(gain) else None
+    found["recovery.sd_removed_percent"] = _or_none(compared["sd_removed_percent"].median())
     return found
 
 

@@ -200,6 +200,28 @@ def gain(frame: pd.DataFrame, base: str, fewest: int = FEWEST) -> pd.DataFrame:
     return tables.check("thalnet_gain", pd.DataFrame(rows).reindex(columns=columns))
 
 
+def finer(frame: pd.DataFrame) -> dict[str, float]:
+    """Compare masks drawn with the finest map and with the coarsest, on the same heads.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a mask: ``number`` (the head), ``voxel_mm`` of the map, and ``dice``, missing where no mask was drawn.
+
+    Returns
+    -------
+    dict
+        ``n`` heads with both masks, and ``difference`` of their mean Dice, finest less coarsest, with Student's interval;
+        without either where fewer than two heads have both.
+    """
+    wide = frame.pivot_table(index="number", columns="voxel_mm", values="dice").dropna()
+    row = {"n": len(wide)}
+    if len(wide) < 2:
+        return row
+    difference = wide[wide.columns.min()] - wide[wide.columns.max()]
+    return row | _clustered(difference, np.ones((len(wide), 1)), pd.Series(wide.index), "difference")
+
+
 def _paired(wide: pd.DataFrame, base: str, contrasts: str, fewest: int) -> dict[str, float]:
     known = wide.loc[:, pd.IndexSlice[:, [base, contrasts]]].dropna()
     row = {"n": len(known)}

@@ -1,10 +1,11 @@
 """How much of a known change each method measures, how much scatter it adds, and what loss it could detect.
 
-Pairs of one head share its first visit and its anatomy, so the head is the unit: each gives a line of measured on true
-change, and what is reported is the mean over heads with Student's t interval.
+Pairs of one head share its first visit, so each head gives one line of measured on true change. Heads that are bent copies
+of one label map share an anatomy: where there are several anatomies the unit is the anatomy, with the mean of its heads, and
+else the head. What is reported is the mean over units with Student's t interval.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,13 @@ LEVEL, POWER = 0.05, 0.8
 GROUP_SIZES = (1, 25, 50, 100)
 ALL = "all heads"
 KEYS = ["method", "contrast", "processing", "disturbance"]
-# A line of a head takes this many pairs, whose true changes span this much.
-FEWEST_PAIRS, LEAST_SPAN_PERCENT = 3, 1.0
-# From two heads Student's interval hangs on how near two slopes happen to lie.
-FEWEST_HEADS = 3
+# What one measurement of one pair of visits is known by.
+METHOD, PAIR = ["method", "processing"], ["heads", "head", "disturbance", "planned_percent"]
+# A line of a head takes this many pairs, whose true changes span this much; a planned loss of 1 % is counted as nearly that.
+FEWEST_PAIRS, LEAST_SPAN_PERCENT = 3, 0.9
+# From two units Student's interval hangs on how near two slopes happen to lie.
+FEWEST_UNITS = 3
+FARTHER, NEARER, UNTOLD, BEST = "farther from 1", "nearer to 1", "not told apart", "best"
 # Among few methods an order says nothing.
 FEWEST_RANKED = 3
 
@@ -34,7 +38,7 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : DataFrame
-        A row a pair and method: ``heads`` (the set), ``head``, ``method``, ``contrast``, ``processing``,
+        A row a pair and method: ``heads`` (the set), ``head``, ``anatomy``, ``method``, ``contrast``, ``processing``,
         ``disturbance``, ``true_percent`` and ``measured_percent``: changes in percent of the first volume, the
         measured one missing where there is no mask.
 
@@ -44,7 +48,7 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
         The table ``recovery``, for each set of heads and, where there are several, for all. ``slope`` is 1 where the
         whole change is measured; ``bias_percent`` is what is measured where nothing changed (the line's value
         there; the mean of the pairs without change where no line can be drawn); ``sd_percent`` is how much the measured change of
-        one person scatters about the line. Intervals need three heads.
+        one person scatters about the line. Intervals need three units: anatomies, or heads of one anatomy.
 
     Notes
     -----
@@ -68,19 +72,18 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _recovered(some: pd.DataFrame) -> dict[str, float]:
     known = some.dropna(subset=["true_percent", "measured_percent"])
-    row = {"n": len(known), "n_missed": len(some) - len(known), "n_heads": known["head"].nunique()}
+    row = {"n": len(known), "n_missed": len(some) - len(known), **_counts(known)}
     if known.empty:
         return row
-    lines = np.array([_line(pairs) for _, pairs in known.groupby("head", sort=False)])
-    lines = lines[np.isfinite(lines).all(axis=1)]
+    lines = _lines(known)
     drawn = bool(len(lines))
     if drawn:
-        row |= _mean(lines[:, 1], "slope") | _mean(lines[:, 0], "bias_percent")
+        row |= _counts(lines) | _mean(lines, "slope", "slope") | _mean(lines, "intercept", "bias_percent")
     else:  # where nothing changed needs no line
         known = known[known["true_percent"].abs() < UNCHANGED_PERCENT]
         if known.empty:
             return row
-        row |= _mean(known.groupby("head", sort=False)["measured_percent"].mean().to_numpy(), "bias_percent")
+        row |= _mean(known.groupby(["anatomy", "head"], sort=False)["measured_percent"].mean().reset_index(), "measured_percent", "bias_percent")  # fmt: skip
     slope = row.get("slope", 0.0)
     left = known["measured_percent"] - slope * known["true_percent"]
     row["sd_percent"] = scatter(left.to_numpy(), known["head"].to_numpy(), fitted=int(drawn))
@@ -89,21 +92,86 @@ def _recovered(some: pd.DataFrame) -> dict[str, float]:
     return row
 
 
-def _line(pairs: pd.DataFrame) -> tuple[float, float]:
-    """Return intercept and slope of one head; missing where its pairs draw no line."""
-    if len(pairs) < FEWEST_PAIRS or np.ptp(pairs["true_percent"]) < LEAST_SPAN_PERCENT:
-        return np.nan, np.nan
-    slope, intercept = np.polyfit(pairs["true_percent"], pairs["measured_percent"], 1)
-    return float(intercept), float(slope)
+def _counts(frame: pd.DataFrame) -> dict[str, int]:
+    return {"n_heads": frame["head"].nunique(), "n_anatomies": frame["anatomy"].nunique()}
 
 
-def _mean(values: np.ndarray, name: str) -> dict[str, float]:
-    """Return the mean over heads with its interval."""
+def _lines(known: pd.DataFrame) -> pd.DataFrame:
+    """Return ``anatomy``, ``head``, ``intercept`` and ``slope`` of every head whose pairs draw a line."""
+    rows = []
+    for (anatomy, head), pairs in known.groupby(["anatomy", "head"], sort=False):
+        if len(pairs) >= FEWEST_PAIRS and np.ptp(pairs["true_percent"]) >= LEAST_SPAN_PERCENT:
+            slope, intercept = np.polyfit(pairs["true_percent"], pairs["measured_percent"], 1)
+            rows.append((anatomy, head, intercept, slope))
+    return pd.DataFrame(rows, columns=["anatomy", "head", "intercept", "slope"])
+
+
+def _mean(frame: pd.DataFrame, column: str, name: str) -> dict[str, float]:
+    """Return the mean of a column, a row a head, over anatomies or heads of one, with its interval."""
+    by_anatomy = frame.groupby("anatomy", sort=False)[column].mean()
+    values = (by_anatomy if len(by_anatomy) > 1 else frame[column]).to_numpy()
     mean = float(values.mean())
-    if len(values) < FEWEST_HEADS:
+    if len(values) < FEWEST_UNITS:
         return {name: mean}
     reach = stats.t.ppf(1 - LEVEL / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}
+
+
+def common(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the measurements of those pairs of visits that every method of a frame measured.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As :func:`recovery` takes it, with ``planned_percent``; a method in two processings counts as two.
+    """
+    known = frame.dropna(subset=["true_percent", "measured_percent"])
+    by_all = known.groupby(PAIR)["method"].transform("size") == len(known[METHOD].drop_duplicates())
+    return known[by_all]
+
+
+def beside(frame: pd.DataFrame, method: str, processing: str) -> pd.DataFrame:
+    """Hold every method's slope against that of one of them, each on the pairs that both measured.
+
+    With ``b`` the slope of the one and ``c`` that of another, ``(c - 1)**2 - (b - 1)**2`` is ``(c - b) (c + b - 2)``: the other
+    lies farther from 1 where both factors have one sign. Each is a mean over units with Student's interval.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As :func:`common` takes it, of one disturbance.
+    method, processing : str
+        The one.
+
+    Returns
+    -------
+    DataFrame
+        A row for each other method and processing: ``n_heads``, ``difference`` (``c - b``) with its interval, and ``verdict``:
+        farther from 1 or nearer to it where both intervals leave out 0, else not told apart.
+    """
+    which = frame[METHOD].apply(tuple, axis=1)
+    rows = []
+    for other in which.drop_duplicates():
+        if other == (method, processing):
+            continue
+        both = common(frame[which.isin([other, (method, processing)])])
+        here = both["method"].eq(other[0]) & both["processing"].eq(other[1])
+        lines = _lines(both[here]).merge(_lines(both[~here]), on=["anatomy", "head"], suffixes=("", "_one"))
+        row = dict(zip(METHOD, other, strict=True)) | {"n_heads": len(lines), "verdict": UNTOLD}
+        if len(lines):
+            factors = lines.assign(difference=lines["slope"] - lines["slope_one"], both=lines["slope"] + lines["slope_one"] - 2)  # fmt: skip
+            row |= _mean(factors, "difference", "difference")
+            sign = _sign(row, "difference") * _sign(_mean(factors, "both", "both"), "both")
+            row["verdict"] = {1: FARTHER, -1: NEARER, 0: UNTOLD}[sign]
+        rows.append(row)
+    columns = [*METHOD, "n_heads", "difference", "difference_low", "difference_high", "verdict"]
+    return pd.DataFrame(rows).reindex(columns=columns)
+
+
+def _sign(row: Mapping[str, float], name: str) -> int:
+    """Return the sign of a mean whose interval leaves out 0, else 0."""
+    low, high = row.get(f"{name}_low", -np.inf), row.get(f"{name}_high", np.inf)
+    return int(low > 0) - int(high < 0)
 
 
 def scatter(values: np.ndarray, groups: np.ndarray, fitted: int = 0) -> float:
@@ -205,38 +273,46 @@ def first_visits(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "n", "dice", "ccc"])
 
 
-def ranks(recovered: pd.DataFrame, scores: Mapping[str, pd.Series], disturbance: str) -> pd.DataFrame:
+def ranks(frame: pd.DataFrame, scores: Callable[[pd.DataFrame], Mapping[str, pd.Series]]) -> pd.DataFrame:
     """Rank methods by what they recover and detect, beside other scores of the same methods.
+
+    Only pairs count that all of them measured.
 
     Parameters
     ----------
-    recovered : DataFrame
-        The table ``recovery``.
-    scores : mapping of Series by method
-        Higher is better: ``dice`` and ``ccc`` of the same heads, ``cohort_dice``, ``cohort_ccc`` and ``beta`` of a
-        cohort; any may be absent.
-    disturbance : str
-        Which pairs are ranked.
+    frame : DataFrame
+        As :func:`common` takes it, of one disturbance, each method in one processing.
+    scores : callable
+        From the pairs that count to Series by method, of which higher is better: ``dice`` and ``ccc`` of the same heads,
+        ``cohort_dice``, ``cohort_ccc`` and ``beta`` of a cohort; any may be absent.
 
     Returns
     -------
     DataFrame
-        The table ``recovery_ranks``: a row a method and processing, best recovery first. Rank 1 is the slope nearest
-        to 1, the smallest loss, the highest score; ties share the mean rank. A score's ranks are missing where
-        fewer than three methods have it.
+        The table ``recovery_ranks``: a row a method, best recovery first. Rank 1 is the slope nearest to 1, the smallest
+        loss, the highest score; ties share the mean rank. A score's ranks are missing where fewer than three methods
+        have it. ``beside_best`` is the verdict of :func:`beside` on the first row.
     """
-    widest = ALL if (recovered["heads"] == ALL).any() else None
-    mine = recovered[(recovered["disturbance"] == disturbance) & recovered["slope"].notna()]
-    mine = mine[mine["heads"] == widest] if widest else mine
-    found = mine[["method", "processing", "n", "slope", "detectable_1_percent"]].reset_index(drop=True)
+    columns = list(SCHEMAS["recovery_ranks"].columns)
+    same = common(frame)
+    found = widest(recovery(same)) if len(same) else pd.DataFrame(columns=[*columns, "contrast"])
+    found = found.loc[found["slope"].notna(), [*METHOD, "n", "n_heads", "slope", "detectable_1_percent"]]
     found["slope_rank"] = (found["slope"] - 1).abs().rank()
     found["detectable_rank"] = found["detectable_1_percent"].rank()
+    found = found.sort_values("slope_rank", kind="stable").reset_index(drop=True)
+    known = scores(same)
     for name in ("dice", "ccc", "cohort_dice", "cohort_ccc", "beta"):
-        values = found["method"].map(scores.get(name, pd.Series(dtype=float))).astype(float)
-        found[name] = values
-        # a method stands in several rows, once for each processing, and is ranked once
-        once = values.groupby(found["method"], sort=False).first()
-        order = once.rank(ascending=False) if once.notna().sum() >= FEWEST_RANKED else once * np.nan
-        found[f"{name}_rank"] = found["method"].map(order)
-    columns = list(SCHEMAS["recovery_ranks"].columns)
-    return tables.check("recovery_ranks", found.sort_values("slope_rank", kind="stable")[columns])
+        found[name] = found["method"].map(known.get(name, pd.Series(dtype=float))).astype(float)
+        enough = found[name].notna().sum() >= FEWEST_RANKED
+        found[f"{name}_rank"] = found[name].rank(ascending=False) if enough else np.nan
+    found["beside_best"] = BEST
+    if len(found) > 1:
+        verdicts = beside(frame, *found.loc[0, METHOD]).set_index("method")["verdict"]
+        found["beside_best"] = found["method"].map(verdicts).fillna(BEST)
+    return tables.check("recovery_ranks", found.reindex(columns=columns))
+
+
+def widest(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``recovery`` that are of the most heads."""
+    name = ALL if (table["heads"] == ALL).any() else table["heads"].iloc[0]
+    return table[table["heads"] == name]

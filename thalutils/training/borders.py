@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from thalutils.cohort import Phantom
-from thalutils.process import cached, code_hash
+from thalutils.process import cached
 from thalutils.segmenters.thalnet import network, segmenting, weight_files
 from thalutils.segmenters.thalnet.network import Networks
 from thalutils.simulate.people import generator
@@ -87,7 +87,7 @@ def run(folder: Path, heads: int = 12) -> Path:
 
 def _kept(case: Border) -> Path:
     key = {"number": case.number, "weights": weight_files.version()}
-    key |= {"code": code_hash("thalutils.training.borders")}
+    key |= kept.ground("thalutils.training.borders", Phantom(structural_mm=VOXEL_MM))
 
     def make(to: Path) -> None:
         evaluate(case).to_csv(to / "rows.tsv", sep="\t", index=False)

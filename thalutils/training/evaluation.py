@@ -14,7 +14,7 @@ import pandas as pd
 
 from thalutils.cohort import Phantom
 from thalutils.imaging import masks
-from thalutils.process import cached, code_hash
+from thalutils.process import cached
 from thalutils.segmenters.protocol import JOINT
 from thalutils.segmenters.thalnet import network, segmenting, weight_files
 from thalutils.simulate import people
@@ -121,7 +121,7 @@ def _kept(case: Case) -> Path:
         "visits": case.visits,
         "weights": weight_files.version(),
     }
-    key |= {"code": code_hash("thalutils.training.evaluation")}
+    key |= kept.ground("thalutils.training.evaluation", Phantom(structural_mm=VOXEL_MM))
 
     def make(to: Path) -> None:
         evaluate(case).to_csv(to / "rows.tsv", sep="\t", index=False)

@@ -21,7 +21,7 @@ from thalutils.cohort import Phantom
 from thalutils.errors import ToolError
 from thalutils.files import hash_file
 from thalutils.imaging import brain_mask, halfway, jacobian, pbvc
-from thalutils.process import cached, code_hash
+from thalutils.process import cached
 from thalutils.segmenters import protocol, samseg
 from thalutils.simulate import anatomy, people, scanner, sequences, tissues
 from thalutils.simulate import deformation as warp
@@ -39,6 +39,7 @@ MOVEMENT_MM, MOVEMENT_DEG = 3.0, 3.0
 # the brain's rim tissue and fluid share the deformation's grid. The truth is what is counted.
 LOSSES = (0.0, 0.7, 0.0, 1.5, 3.0, 4.5)
 SEED = 23
+SETTINGS = Phantom(structural_mm=VOXEL_MM, seed=SEED)
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,14 @@ def _mask(folder: Path, scan: nib.Nifti1Image) -> nib.Nifti1Image:
 
 def _phantom_pair(case: Case) -> list[tuple[nib.Nifti1Image, float]]:
     """Return two scans of a person of the phantom's kind, and the volume of brain in each."""
-    drawn = people.draw(Phantom(participants=case.number, seed=SEED))[case.number - 1]
+    drawn = people.draw(SETTINGS.model_copy(update={"participants": case.number}))[case.number - 1]
     head = visits(drawn, anatomy.atlas(case.cache), SEED, 1)[0]
     heads = (head, lose(head, case.loss_percent, case.loss_percent))
     scans = []
     for visit, head in enumerate(heads, start=1):
         rng = generator(SEED, case.number, 100 * visit + 50)
         frame = Frame.whole_head(VOXEL_MM, scanner.movement(rng, MOVEMENT_MM, MOVEMENT_DEG))
-        data = scanner.structural(head, frame, "T1w", Phantom(structural_mm=VOXEL_MM), rng)
+        data = scanner.structural(head, frame, "T1w", SETTINGS, rng)
         scans.append((nib.Nifti1Image(data, frame.affine), head.brain_ml()))
     return scans
 
@@ -138,7 +139,7 @@ def _real_pair(case: Case) -> list[tuple[nib.Nifti1Image, float]]:
 @lru_cache(maxsize=1)
 def _real_head(cache: Path, t1w: Path) -> Head:
     """Return a real head as SAMSEG labels it, not deformed yet."""
-    key = {"scan": hash_file(t1w), "samseg": samseg.Samseg().options("fast"), "code": code_hash(MODULE)}
+    key = {"scan": hash_file(t1w), "options": samseg.Samseg().options("fast")} | kept.ground(MODULE, SETTINGS)
     folder = cached(cache, "real-head", key, lambda to: _label(t1w, to))
     image = nib.as_closest_canonical(nib.load(folder / protocol.STRUCTURES_FILE))
     values, structure = np.unique(np.asarray(image.dataobj).astype(np.int16), return_inverse=True)
@@ -165,14 +166,14 @@ def _scanned_again(scan: nib.Nifti1Image, head: Head, rng: np.random.Generator) 
     white = np.isin(head.anatomy.values, tissues.WHITE_MATTER)[structure]
     level = scanner.WHITE_MATTER_LEVEL / float(np.median(data[data > 0][white]))
     clean = np.clip(level * data, 0, None) * scanner.receive_field(world.astype(np.float32), rng, 0.15)
-    noisy = sequences.rician(clean, scanner.WHITE_MATTER_LEVEL / Phantom().snr, rng)
+    noisy = sequences.rician(clean, scanner.WHITE_MATTER_LEVEL / SETTINGS.snr, rng)
     return nib.Nifti1Image(np.clip(noisy, 0, 32000).astype(np.int16), scan.affine)
 
 
 def keep(case: Case) -> Path:
     """Measure a pair that is not there yet; return the file of its rows."""
-    key = {"anatomy": case.anatomy, "number": case.number, "code": code_hash(MODULE)}
-    key |= {"real": hash_file(case.real) if case.real else None}
+    key = {"anatomy": case.anatomy, "number": case.number} | kept.ground(MODULE, SETTINGS)
+    key |= {"real": hash_file(case.real) if case.anatomy == REAL else None}
 
     def make(to: Path) -> None:
         evaluate(case).to_csv(to / "rows.tsv", sep="\t", index=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from thalutils.errors import UsageError
-from thalutils.process import cached, code_hash
+from thalutils.process import cached
 from thalutils.segmenters.samseg import Samseg
 from thalutils.segmenters.thalnet import weight_files
 from thalutils.truth import kept, visits
@@ -101,8 +101,8 @@ def truth(person: Person, first: Visit, second: Visit, disturbance: str, planned
 def keep(case: Case) -> Path:
     """Measure every pair of a case that is not there yet; return the file of their rows."""
     key = {"anatomy": case.person.anatomy, "number": case.person.number, "group": case.group}
-    key |= {"weights": weight_files.version(), "samseg": Samseg().availability().version}
-    key |= {"code": code_hash("thalutils.truth.change")}
+    key |= {"weights": weight_files.version()}
+    key |= kept.ground("thalutils.truth.change", case.person.settings)
     cache = case.person.cache
     with tempfile.TemporaryDirectory() as scratch:
         pairs = Pairs(case, Path(scratch))

@@ -17,7 +17,7 @@ import pandas as pd
 from bidsgate import inject_atrophy
 from scipy import ndimage
 
-from thalutils.process import cached, code_hash
+from thalutils.process import cached
 from thalutils.segmenters import real_heads
 from thalutils.segmenters.protocol import LEFT, RIGHT
 from thalutils.segmenters.thalnet import network, segmenting, weight_files
@@ -191,7 +191,7 @@ def run(folder: Path) -> Path:
 def keep(case: Case) -> Path:
     """Evaluate a head unless it is there already; return the file of its rows."""
     key = {"head": case.anatomy, "injector": case.number, "weights": weight_files.version()}
-    key |= {"code": code_hash("thalutils.truth.injected")}
+    key |= kept.ground("thalutils.truth.injected", Person(case.cache, PHANTOM, 1).settings)
 
     def make(to: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:

@@ -6,18 +6,23 @@ import platform
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from thalutils.cohort import Phantom
 from thalutils.errors import TableError, ThalutilsError, ToolError
 from thalutils.files import atomic_path, project_root, write_json
-from thalutils.process import parallel_map, run_program
+from thalutils.process import code_hash, parallel_map, run_program
+from thalutils.segmenters.samseg import Samseg
 
 TEXTS = {"anatomy": str}
 GIT_LIMIT_S = 60.0
+# Packages whose numbers, and not only whose names, are in the rows.
+PACKAGES = ("antspyx", "bidsgate", "deepbet", "numpy", "scipy", "simpleitk", "torch")
 
 
 def collect(
@@ -51,6 +56,25 @@ def collect(
     with atomic_path(target) as draft:
         table.to_csv(draft, sep="\t", index=False, float_format="%.5g", lineterminator="\n")
     return target
+
+
+def ground(module: str, settings: Phantom) -> dict[str, Any]:
+    """Return what rows rest on beside their case, for the key of a cache.
+
+    Parameters
+    ----------
+    module : str
+        What computes them; its code and all that it imports count.
+    settings : Phantom
+        How heads are scanned; how many they are does not count.
+    """
+    return {
+        "code": code_hash(module),
+        "settings": settings.model_dump(mode="json", exclude={"participants", "seed"}),
+        # the phantom's anatomy is the atlas that comes with it
+        "samseg": Samseg().availability().version,
+        "packages": {name: version(name) for name in PACKAGES},
+    }
 
 
 def sign(table: Path, made_with: str) -> Path:

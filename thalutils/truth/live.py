@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from thalutils.errors import ThalutilsError
-from thalutils.process import cached, code_hash
+from thalutils.process import cached
 from thalutils.segmenters.thalnet import network, segmenting, weight_files
-from thalutils.truth import change
+from thalutils.truth import change, kept
 from thalutils.truth.methods import ALONE, THALNET, Bench
 from thalutils.truth.visits import RESCAN, Person
 
@@ -58,7 +58,7 @@ def recompute(cache: Path, found: pd.DataFrame) -> pd.DataFrame | str:
 
 def _kept(person: Person) -> Path:
     key = {"anatomy": person.anatomy, "number": person.number, "weights": weight_files.version()}
-    key |= {"code": code_hash("thalutils.truth.live"), "pair": [RESCAN, PLANNED_PERCENT]}
+    key |= kept.ground("thalutils.truth.live", person.settings) | {"pair": [RESCAN, PLANNED_PERCENT]}
 
     def make(to: Path) -> None:
         _measured(person, to).to_csv(to / "row.tsv", sep="\t", index=False)

@@ -9,7 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from thalutils.errors import ImageError, ThalutilsError, ToolError
+from thalutils.errors import ImageError, ToolError
 from thalutils.files import read_json
 from thalutils.imaging import brain_mask, follow_up, halfway, masks
 from thalutils.imaging.halfway import Halfway
@@ -105,7 +105,9 @@ def by_halfway(bench: Bench, second: Visit, folder: Path) -> list[Row]:
     try:
         pair = brought_halfway(bench.files, written(second, folder / "second"))
     except ImageError as error:
-        return [{"method": FOLLOW_UP, "contrast": "T1", "processing": HALFWAY, "note": str(error)}]
+        note = str(error)
+        lost = [bench.row(f"{THALNET}-{name}", name, HALFWAY, note, note) for name in bench.drawn]
+        return [*lost, {"method": FOLLOW_UP, "contrast": "T1", "processing": HALFWAY, "note": note}]
     before, after = (
         thalnet_masks(
             {kind: halfway.resampled(image, half) for kind, image in visit.images.items()}, bench.networks
@@ -154,7 +156,7 @@ def by_samseg_long(bench: Bench, second: Visit, folder: Path) -> list[Row]:
             images.append(folder / f"halfway-{place}.nii.gz")
             nib.save(halfway.resampled(files[0], half), images[-1])
         before, after = samseg_long.segment_pair((images[0], images[1]), folder, PRESET)
-    except ThalutilsError as error:
+    except (ImageError, ToolError) as error:
         return [{"method": method, "contrast": "T1", "processing": TOGETHER, "note": str(error)}]
     return [bench.row(method, "T1", TOGETHER, before, after)]
 
@@ -178,8 +180,8 @@ class Group:
     kinds: tuple[str, ...] = ("T1w",)
 
 
-# What takes a minute a pair or more gets fewer losses, which a slope can do with.
-FEWER = {RESCAN: (0.0, 1.0, 5.0), UPGRADE: (0.0, 5.0), WATER: (0.0,)}
+# What takes a minute a pair or more gets fewer losses: as many as a line takes.
+FEWER = {RESCAN: (0.0, 1.0, 5.0), UPGRADE: (0.0, 1.0, 5.0), WATER: (0.0,)}
 GROUPS: Mapping[str, Group] = {
     "thalnet": Group(by_thalnet, PLAN, KINDS),
     "halfway": Group(by_halfway, FEWER, KINDS),

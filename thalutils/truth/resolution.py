@@ -14,7 +14,7 @@ import pandas as pd
 from nibabel.processing import resample_from_to
 
 from thalutils.cohort import Phantom
-from thalutils.process import cached, code_hash
+from thalutils.process import cached
 from thalutils.segmenters.thalnet import network, segmenting, weight_files
 from thalutils.segmenters.thalnet.network import Networks
 from thalutils.simulate.people import generator
@@ -118,7 +118,7 @@ def run(folder: Path, heads: int = HEADS) -> Path:
 def keep(case: Case) -> Path:
     """Evaluate a head unless it is there already; return the file of its rows."""
     key = {"number": case.number, "weights": weight_files.version()}
-    key |= {"code": code_hash("thalutils.truth.resolution")}
+    key |= kept.ground("thalutils.truth.resolution", Person(case.cache, case.anatomy, case.number).settings)
 
     def make(to: Path) -> None:
         evaluate(case).to_csv(to / "rows.tsv", sep="\t", index=False)
