@@ -1,10 +1,10 @@
 """What a further map adds to T1w and FLAIR, by how far the thalamus stands out from the white matter beside it.
 
 ``python -m thalutils.training.borders FOLDER`` computes it on heads of the phantom's anatomy and leaves
-``thalnet_borders.tsv``. The answer depends on the tissue values that one assumes; so they are varied.
+``thalnet_borders.tsv`` with a note of what made it. The answer depends on the tissue values that one assumes; so they are varied.
 """
 
-import sys
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ DATA = "thalnet_borders.tsv"
 BORDERS = (0.5, 1.0, 2.0)
 MAPS = ("R1", "MTsat", "R2star")
 SEED = 17
+HEADS = 12
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def _drawn(scanned: Scanned, networks: Networks) -> dict[tuple[str, str], Any]:
     return drawn
 
 
-def run(folder: Path, heads: int = 12) -> Path:
-    """Evaluate `heads` heads; write the table.
+def run(folder: Path, heads: int = HEADS) -> Path:
+    """Evaluate `heads` heads; write the table, and what made it.
 
     Raises
     ------
@@ -82,7 +83,9 @@ def run(folder: Path, heads: int = 12) -> Path:
         Where a head could not be evaluated, with the reason.
     """
     wanted = [Border(folder / "cache", number) for number in range(1, heads + 1)]
-    return kept.collect(_kept, wanted, folder / DATA, label="further maps")
+    made = kept.collect(_kept, wanted, folder / DATA, label="further maps")
+    kept.sign(made, f"python -m thalutils.training.borders FOLDER --heads {heads}")
+    return made
 
 
 def _kept(case: Border) -> Path:
@@ -95,5 +98,13 @@ def _kept(case: Border) -> Path:
     return cached(case.cache, "thalnet-borders", key, make) / "rows.tsv"
 
 
+def main() -> None:
+    """Read the command line and compute."""
+    parser = argparse.ArgumentParser(prog="python -m thalutils.training.borders", description=__doc__.partition("\n")[0])  # fmt: skip
+    parser.add_argument("folder", type=Path, help="where the table and what it is made of are kept")
+    parser.add_argument("--heads", type=int, default=HEADS, help="heads of the phantom's anatomy")
+    print(run(**vars(parser.parse_args())))
+
+
 if __name__ == "__main__":
-    print(run(Path(sys.argv[1]), *map(int, sys.argv[2:])))
+    main()

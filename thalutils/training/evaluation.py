@@ -1,11 +1,11 @@
 """How well ThalNet does on simulated scans of people it has not seen, and on the phantom's anatomy.
 
 ``python -m thalutils.training.evaluation FOLDER`` computes it, one head at a time, goes on after a stop, and
-leaves ``thalnet_evaluation.tsv``. The heads are made by :mod:`thalutils.simulate`, by signal equations,
+leaves ``thalnet_evaluation.tsv`` with a note of what made it. The heads are made by :mod:`thalutils.simulate`, by signal equations,
 and not by the images of :mod:`thalutils.training.synthesis` that the networks were fitted to.
 """
 
-import sys
+import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ LABEL = "ThalNet's evaluation"
 LOSSES = (0.0, 0.3, 0.7, 0.0, 1.0, 2.0, 5.0)
 YEARLY_BRAIN_LOSS = 0.3
 SEED = 7
+DEFORMATIONS, PAIRS = 15, 60
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,18 @@ def heads_of(case: Case, seed: int) -> list[Head]:
     return visits(person, scans.anatomy_of(case.cache, case.anatomy), seed, case.visits)
 
 
-def run(folder: Path, deformations: int = 15, pairs: int = 60) -> Path:
-    """Evaluate every head that is not there yet; write the table of all of them.
+def run(folder: Path, deformations: int = DEFORMATIONS, pairs: int = PAIRS) -> Path:
+    """Evaluate every head that is not there yet; write the table of all of them, and what made it.
 
     Raises
     ------
     ToolError
         Where a head could not be evaluated, with the reason.
     """
-    return kept.collect(_kept, cases(folder / "cache", deformations, pairs), folder / DATA, label=LABEL)
+    made = kept.collect(_kept, cases(folder / "cache", deformations, pairs), folder / DATA, label=LABEL)
+    given = f"--deformations {deformations} --pairs {pairs}"
+    kept.sign(made, f"python -m thalutils.training.evaluation FOLDER {given}")
+    return made
 
 
 def _kept(case: Case) -> Path:
@@ -129,5 +133,14 @@ def _kept(case: Case) -> Path:
     return cached(case.cache, "thalnet-evaluation", key, make) / "rows.tsv"
 
 
+def main() -> None:
+    """Read the command line and compute."""
+    parser = argparse.ArgumentParser(prog="python -m thalutils.training.evaluation", description=__doc__.partition("\n")[0])  # fmt: skip
+    parser.add_argument("folder", type=Path, help="where the table and what it is made of are kept")
+    parser.add_argument("--deformations", type=int, default=DEFORMATIONS, help="of each person kept out of training")  # fmt: skip
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="of visits of the phantom's anatomy")
+    print(run(**vars(parser.parse_args())))
+
+
 if __name__ == "__main__":
-    print(run(Path(sys.argv[1]), *map(int, sys.argv[2:])))
+    main()
