@@ -1,6 +1,7 @@
 """Smooth invertible deformations of a head: people who differ, and tissue that is lost."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -42,11 +43,20 @@ class Grid:
 
     def points(self) -> np.ndarray:
         """Return the positions of all nodes, shape (x, y, z, 3), float32, in mm."""
-        axes = [
-            origin + self.spacing_mm * np.arange(size)
-            for origin, size in zip(self.origin_mm, self.shape, strict=True)
-        ]
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)
+        return mesh(
+            [
+                origin + self.spacing_mm * np.arange(size)
+                for origin, size in zip(self.origin_mm, self.shape, strict=True)
+            ]
+        )
+
+
+def mesh(axes: list[np.ndarray]) -> np.ndarray:
+    """Return the points of a grid of three axes, shape (x, y, z, 3), float32."""
+    points = np.empty((*map(len, axes), 3), dtype=np.float32)
+    for place, axis in enumerate(axes):
+        points[..., place] = np.expand_dims(axis, [other for other in range(3) if other != place])
+    return points
 
 
 @dataclass(frozen=True)
@@ -62,9 +72,14 @@ class Field:
     grid: Grid
     vectors: np.ndarray
 
+    @cached_property
+    def channels(self) -> torch.Tensor:
+        """The vectors as torch wants them, shape (1, 3, x, y, z), made once for all points."""
+        return _channels(self.vectors)
+
     def at(self, points_mm: np.ndarray) -> np.ndarray:
         """Return the displacement at points of shape (..., 3), interpolated linearly, float32."""
-        return sample(self.vectors, self.grid, points_mm)
+        return _sample(self.channels, self.grid, points_mm)
 
     def move(self, points_mm: np.ndarray) -> np.ndarray:
         """Return the points, each moved by the field."""
@@ -73,11 +88,18 @@ class Field:
 
 def sample(values: np.ndarray, grid: Grid, points_mm: np.ndarray) -> np.ndarray:
     """Interpolate `values` (x, y, z, channels) linearly at points (..., 3) in mm; edges go on outside."""
+    return _sample(_channels(values), grid, points_mm)
+
+
+def _channels(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 0)))[None]
+
+
+def _sample(volume: torch.Tensor, grid: Grid, points_mm: np.ndarray) -> np.ndarray:
     flat = torch.from_numpy(np.ascontiguousarray(points_mm.reshape(-1, 3), dtype=np.float32))
     last = torch.tensor([size - 1 for size in grid.shape], dtype=torch.float32)
     origin = torch.tensor(grid.origin_mm, dtype=torch.float32)
     where = (flat - origin) * (2.0 / grid.spacing_mm / last) - 1.0
-    volume = torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 0)))[None]
     found = torch.nn.functional.grid_sample(
         volume,
         where.flip(-1)[None, None, None],  # torch orders coordinates last axis first
@@ -85,7 +107,7 @@ def sample(values: np.ndarray, grid: Grid, points_mm: np.ndarray) -> np.ndarray:
         padding_mode="border",
         align_corners=True,
     )
-    return found[0, :, 0, 0].T.numpy().reshape(*points_mm.shape[:-1], values.shape[-1])
+    return found[0, :, 0, 0].T.numpy().reshape(*points_mm.shape[:-1], volume.shape[1])
 
 
 def exponential(velocity: Field) -> Field:

@@ -85,7 +85,12 @@ class Head:
         The points lie anywhere in their cubes, so that a border that moves by less than a voxel of the label map is
         counted too; they are always the same.
         """
-        counts = self._count(warp.Grid.around(*_bounds(self.field.grid), BRAIN_MM), np.random.default_rng(0))
+        structure, _ = self.structure_at(self.field.grid.points().reshape(-1, 3))
+        inside = ~_is(self.anatomy, structure, tissues.OUTSIDE_SKULL).reshape(self.field.grid.shape)
+        # beyond two nodes from the skull's inside there is no brain to count
+        near = ndimage.binary_dilation(inside, iterations=2)
+        everywhere = warp.Grid.around(*_bounds(self.field.grid), BRAIN_MM)
+        counts = self._count(everywhere, np.random.default_rng(0), near)
         fluid = {*tissues.FLUID, *tissues.OUTSIDE_BRAIN}
         return sum(volume for label, volume in counts.items() if label not in fluid)
 
@@ -95,15 +100,23 @@ class Head:
         inside = nodes[_is(self.anatomy, structure, (tissues.LEFT_THALAMUS, tissues.RIGHT_THALAMUS))]
         return warp.Grid.around(inside.min(0) - 5.0, inside.max(0) + 5.0, TRUTH_MM)
 
-    def _count(self, grid: warp.Grid, anywhere: np.random.Generator | None = None) -> dict[int, float]:
+    def _count(
+        self, grid: warp.Grid, anywhere: np.random.Generator | None = None, near: np.ndarray | None = None
+    ) -> dict[int, float]:
+        """Count structures at the points of a grid, each moved within its cell; only near some of the field's nodes."""
         counts = np.zeros(len(self.anatomy.values), dtype=np.int64)
-        points = grid.points()
-        for slab in points:  # a slice at a time keeps the memory small
+        if near is not None:
+            nodes = [_nearest(grid, self.field.grid, axis) for axis in range(3)]
+        for place, slab in enumerate(grid.points()):  # a slice at a time keeps the memory small
             slab = slab.reshape(-1, 3)
             if anywhere is not None:
                 slab = slab + grid.spacing_mm * (
                     anywhere.random(slab.shape, dtype=np.float32) - np.float32(0.5)
                 )
+            if near is not None:
+                slab = slab[near[nodes[0][place]][np.ix_(*nodes[1:])].reshape(-1)]
+            if not len(slab):
+                continue
             structure, _ = self.structure_at(slab)
             counts += np.bincount(structure, minlength=len(counts))
         size = grid.spacing_mm**3 / 1000
@@ -117,11 +130,21 @@ def lookup(anatomy: Anatomy, there_mm: np.ndarray) -> np.ndarray:
     to_voxel = np.linalg.inv(anatomy.affine).astype(np.float32)
     index = np.rint(there_mm @ to_voxel[:3, :3].T + to_voxel[:3, 3]).astype(np.int32)
     shape = np.array(anatomy.structure.shape, dtype=np.int32)
-    inside = ((index >= 0) & (index < shape)).all(axis=1)
-    index = np.where(inside[:, None], index, 0)
+    inside = np.ones(len(index), dtype=bool)
+    for along, size in zip(index.T, shape, strict=True):
+        inside &= (along >= 0) & (along < size)
     flat = (index[:, 0] * shape[1] + index[:, 1]) * shape[2] + index[:, 2]
-    air = np.uint8(np.flatnonzero(anatomy.values == 0)[0])
-    return np.where(inside, anatomy.structure.reshape(-1)[flat], air)
+    flat[~inside] = 0
+    found = anatomy.structure.reshape(-1)[flat]
+    found[~inside] = np.flatnonzero(anatomy.values == 0)[0]
+    return found
+
+
+def _nearest(grid: warp.Grid, nodes: warp.Grid, axis: int) -> np.ndarray:
+    """Return which node of a second grid lies nearest to each of a first one's, along one axis."""
+    along = grid.origin_mm[axis] + grid.spacing_mm * np.arange(grid.shape[axis])
+    place = np.rint((along - nodes.origin_mm[axis]) / nodes.spacing_mm).astype(int)
+    return np.clip(place, 0, nodes.shape[axis] - 1)
 
 
 def _is(anatomy: Anatomy, structure: np.ndarray, labels: tuple[int, ...]) -> np.ndarray:
@@ -151,6 +174,8 @@ def visits(person: Person, anatomy: Anatomy, seed: int, count: int) -> list[Head
     base = Head(with_lesions, shape, texture, texture_grid)
     first = changed(base, person.thalamus_ml, -person.ventricle_ml)
     heads = [first]
+    if count == 1:
+        return heads
     volume, brain = sum(first.thalamus_ml()), first.brain_ml()
     for visit in range(1, count):
         years = visit * person.interval_years
@@ -166,7 +191,8 @@ def lose(head: Head, thalamus_percent: float, brain_percent: float) -> Head:
     if thalamus_percent == 0 and brain_percent == 0:
         return head
     later = sum(head.thalamus_ml()) * (1 - thalamus_percent / 100)
-    return changed(head, later, -head.brain_ml() * brain_percent / 100)
+    lost = head.brain_ml() * brain_percent / 100 if brain_percent else 0.0
+    return changed(head, later, -lost)
 
 
 def _person_field(grid: warp.Grid, person: Person, rng: np.random.Generator) -> warp.Field:

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from thalutils.cohort import Phantom
 from thalutils.simulate import sequences, tissues
+from thalutils.simulate.deformation import mesh
 from thalutils.simulate.head import Head
 from thalutils.simulate.spoiling import spoiling_factor
 
@@ -97,7 +98,7 @@ class Frame:
     def world(self) -> np.ndarray:
         """Return the scanner's coordinates of every voxel, shape (x, y, z, 3), float32."""
         axes = [self.affine[k, k] * np.arange(size) + self.affine[k, 3] for k, size in enumerate(self.shape)]
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)
+        return mesh(axes)
 
     def head_voxels(self, head: Head) -> np.ndarray:
         """List the voxels that hold, or touch, anything but air, shape (n, 3)."""
