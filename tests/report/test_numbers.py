@@ -106,3 +106,52 @@ def test_few_people_of_a_private_cohort_are_not_counted_exactly(monkeypatch, pub
     found = numbers.cohort(pd.DataFrame(index=range(3)), pd.DataFrame(index=range(4)), pd.DataFrame())
     assert (found["cohort.n_participants"], found["cohort.n_real"]) == (people, people)
     assert found["cohort.n_sessions"] == visits
+
+
+def test_first_volumes_are_of_first_visits_and_their_ratio_of_people_with_both_references():
+    rows = [
+        ("sub-1", "ses-1", "truth", None, None, 12.0, None, None), ("sub-1", "ses-1", "manual", None, "ann", 9.0, None, None),
+        ("sub-2", "ses-1", "truth", None, None, 20.0, None, None), ("sub-2", "ses-2", "manual", None, "ann", 5.0, None, None),
+    ]  # fmt: skip
+    found = numbers.volumes(table("volumes", rows))
+    assert found["volumes.truth_mean_ml"] == 16 and found["volumes.manual_mean_ml"] == 9
+    assert found["volumes.manual_over_truth"] == 0.75
+
+
+def registrations(passing: bool) -> pd.DataFrame:
+    row = {
+        "participant_id": "sub-1",
+        "session_id": "ses-1",
+        "cutoff": 0.7,
+        "error_mm": 0.1,
+        "error_max_mm": 0.2,
+    }
+    return pd.DataFrame(
+        [
+            row | {"image": "R1", "strategy": "sitk-mi", "selected": False},
+            row | {"image": "R1", "strategy": "ants-rigid", "selected": passing},
+            row | {"image": "FLAIR", "strategy": "sitk-mi-rigid", "selected": True},
+        ]
+    )
+
+
+SHIFTED = pd.DataFrame(
+    [(image, shift, value) for image in ("R1", "FLAIR") for shift, value in ((0, 0.9), (1, 0.8), (2, 0.6), (3, 0.2))],
+    columns=["image", "shift_mm", "mutual_information"],
+)  # fmt: skip
+
+
+def test_images_are_counted_once_and_left_out_where_no_registration_passed():
+    found = numbers.registration(registrations(passing=True), SHIFTED)
+    assert (found["registration.n"], found["registration.n_excluded"]) == (2, 0)
+    assert found["registration.caught_r1_mm"] == 2 and found["registration.caught_flair_mm"] == 2
+    found = numbers.registration(registrations(passing=False), SHIFTED)
+    assert (found["registration.n"], found["registration.n_excluded"]) == (2, 1)
+    assert found["registration.caught_r1_mm"] is None, "there is no registration whose cut-off counts"
+
+
+def test_no_shift_of_a_table_that_passes_everywhere_is_caught():
+    lenient = registrations(passing=True).assign(cutoff=0.1)
+    assert numbers.registration(lenient, SHIFTED)["registration.caught_r1_mm"] is None
+    nothing = SHIFTED.iloc[:0]
+    assert numbers.registration(lenient, nothing)["registration.caught_flair_mm"] is None

@@ -152,3 +152,14 @@ def test_scatter_of_brain_change_is_the_noise_and_few_pairs_have_no_slope():
     assert row["slope_low"] < 1 < row["slope_high"]
     [few] = known_truth.brain_change(frame[:6]).to_dict("records")
     assert np.isnan(few["slope"]) and np.isnan(few["unchanged_sd_percent"]) and few["n"] == 6
+
+
+def test_the_finer_map_is_held_against_the_coarser_on_the_same_heads():
+    rng = np.random.default_rng(0)
+    level = rng.normal(0.95, 0.02, 8)
+    rows = [{"number": k, "voxel_mm": size, "dice": level[k] - 0.004 * (size - 0.8) + rng.normal(0, 1e-4)} for k in range(8) for size in (0.8, 1.2, 1.6)]  # fmt: skip
+    found = known_truth.finer(pd.DataFrame(rows))
+    assert found["n"] == 8 and found["difference"] == pytest.approx(0.0032, abs=2e-4)
+    assert 0 < found["difference_low"] < found["difference"] < found["difference_high"] < 0.004
+    lacking = pd.DataFrame(rows[:6]).assign(dice=lambda table: table["dice"].where(table["number"] == 0))
+    assert known_truth.finer(lacking) == {"n": 1}

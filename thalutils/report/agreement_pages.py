@@ -7,7 +7,7 @@ from thalutils.report import agreement_plots, downloads, figures, privacy, table
 from thalutils.report.embed import note
 from thalutils.report.order import in_order
 from thalutils.report.words import IN_WORDS, TOO_FEW, interval, without
-from thalutils.stats.agreement import REFERENCES
+from thalutils.stats.agreement import REFERENCES, first_visits
 
 
 def volumes(found: pd.DataFrame) -> HTML:
@@ -24,7 +24,7 @@ def volumes(found: pd.DataFrame) -> HTML:
 
 def volume_summary(found: pd.DataFrame) -> pd.DataFrame:
     """Return n, mean and SD of the volume by method at the first visit."""
-    first = found.sort_values("session_id").drop_duplicates(["participant_id", "method"])
+    first = first_visits(found).drop_duplicates(["participant_id", "method"])
     summary = first.groupby("method")["volume_ml"].agg(n="size", mean_ml="mean", sd_ml="std")
     return summary.loc[in_order(summary.index)].reset_index()
 

@@ -7,12 +7,13 @@ import pandas as pd
 
 from thalutils.report import privacy
 from thalutils.report.suppression import FEW, LEAST
-from thalutils.stats.agreement import FEWEST
+from thalutils.stats.agreement import FEWEST, first_visits
 from thalutils.stats.pairwise import LEVEL
 from thalutils.stats.populations import ALL, POPULATIONS, REFERENCE, VOLUME
 from thalutils.stats.voxelwise import COMPARED
 
 DRAWN = "manual"
+KNOWN = ["truth", DRAWN]
 SAMPLED = {"n_frame": "in_frame", "n_drawn": "drawn"}
 
 
@@ -54,24 +55,48 @@ def maps(accuracy: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def registration(table: pd.DataFrame, exclusions: pd.DataFrame) -> dict[str, Any]:
-    """Count the registrations that are used and give their error where it is known."""
+def registration(table: pd.DataFrame, shifted: pd.DataFrame) -> dict[str, Any]:
+    """Count the images that were registered and those of which no registration passed; say what error would not pass.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table ``registration``.
+    shifted : DataFrame
+        What :func:`thalutils.imaging.alignment.calibration` gives.
+    """
     used = table[table["selected"]]
-    lost = exclusions[(exclusions["stage"] == "2-5-2-coregistration") & (exclusions["method"] == "R1")]
+    by_image = table.groupby(["participant_id", "session_id", "image"], dropna=False)["selected"].any()
     return {
-        "registration.n": len(used),
-        "registration.n_excluded": len(lost),
+        "registration.n": len(by_image),
+        "registration.n_excluded": int((~by_image).sum()),
+        **{
+            f"registration.caught_{name.lower()}_mm": _caught(table, shifted, name)
+            for name in ("R1", "FLAIR")
+        },
         "registration.median_error_mm": rounded(used["error_mm"].median()),
         "registration.max_error_mm": rounded(used["error_max_mm"].max()),
     }
 
 
+def _caught(table: pd.DataFrame, shifted: pd.DataFrame, image: str) -> float | None:
+    """Return from which of the tried shifts on every one fails the cut-off of the registrations that are used."""
+    cutoff = table.loc[table["selected"] & (table["image"] == image), "cutoff"].max()
+    passing = shifted[(shifted["image"] == image) & (shifted["mutual_information"] >= cutoff)]
+    failing = shifted[(shifted["image"] == image) & (shifted["shift_mm"] > passing["shift_mm"].max())]
+    return rounded(failing["shift_mm"].min())
+
+
 def volumes(table: pd.DataFrame) -> dict[str, Any]:
     """Return the mean volume of both references at the first visit, and their ratio."""
-    first = table.sort_values("session_id").drop_duplicates(["participant_id", "method"])
-    means = first.groupby("method")["volume_ml"].mean()
-    found = {f"volumes.{name}_mean_ml": rounded(means.get(name)) for name in ("truth", "manual")}
-    ratio = means.get("manual", float("nan")) / means.get("truth", float("nan"))
+    mine = first_visits(table)
+    mine = mine[mine["method"].isin(KNOWN)].drop_duplicates(["participant_id", "method"])
+    both = mine.pivot_table(index="participant_id", columns="method", values="volume_ml").reindex(
+        columns=KNOWN
+    )
+    found = {f"volumes.{name}_mean_ml": rounded(both[name].mean()) for name in KNOWN}
+    paired = both.dropna()
+    ratio = paired[DRAWN].mean() / paired["truth"].mean() if len(paired) else float("nan")
     return found | {"volumes.manual_over_truth": rounded(ratio)}
 
 

@@ -1,14 +1,20 @@
 """What the page of the real heads shows."""
 
 from html import escape
+from pathlib import Path
 
 import nibabel as nib
+import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from thalutils.imaging import masks
 from thalutils.report import figures, pictures, tables, viewer
 from thalutils.report.imaging_pages import binary, note
 from thalutils.segmenters.real_heads import HEADS, Found
+
+# Whose thalami stand beside the lesions, on the contrast that shows them.
+WITH_LESIONS = "ThalNet-FLAIR"
 
 
 def heads(found: Found) -> HTML:
@@ -18,10 +24,35 @@ def heads(found: Found) -> HTML:
     for head in HEADS:
         one = ready.get((head.name, head.visit))
         here = "no" if one is None else "T1w and FLAIR" if one.flair else "T1w"
-        rows.append({"head": head.name, "visit": head.visit, "what it is": head.words, "here": here})
+        row = {"head": head.name, "visit": head.visit, "what it is": head.words, "here": here}
+        rows.append(row | {"lesions_ml": lesions_ml(one.lesions) if one and one.lesions else float("nan")})
     return tables.show(
-        pd.DataFrame(rows), caption="Real heads, and what of them is on this machine.", name="real-heads"
-    )
+        pd.DataFrame(rows), caption="Real heads, and what of them is on this machine. Lesions: as the collection's raters drew them.",
+        name="real-heads", units={"lesions_ml": "mL"}, digits={"lesions_ml": 1},
+    )  # fmt: skip
+
+
+def lesions_ml(path: Path) -> float:
+    """Return the volume of the lesions of a mask."""
+    mask = nib.load(path)
+    return masks.volume_ml(np.asarray(mask.dataobj) > 0, tuple(map(float, mask.header.get_zooms()[:3])))
+
+
+def diseased(found: Found) -> list[HTML]:
+    """Draw the lesions of each patient on the FLAIR, with the thalami as one method drew them."""
+    sheets = []
+    for one in found.prepared:
+        drawn = _masks(found, one.head.name, one.head.visit)
+        if one.lesions is None or one.flair is None or not drawn:
+            continue
+        method = WITH_LESIONS if WITH_LESIONS in drawn else next(iter(drawn))
+        shown = {"lesions": binary(one.lesions), method: drawn[method]}
+        fig = pictures.outline_sheet(nib.load(one.flair), shown, centre_on=method)
+        caption = f"{one.head.name}: lesions as raters drew them, and the thalami by {method}, on the FLAIR."
+        alt = f"Outlines of lesions and thalami of {one.head.name} in three planes."
+        name = f"real-lesions-{one.head.name}"
+        sheets.append(figures.figure(fig, caption=caption, alt=alt, name=name, public=True))
+    return sheets or [note("No patient whose lesions were drawn is on this machine.")]
 
 
 def absent(found: Found) -> HTML:

@@ -7,6 +7,7 @@ from thalutils import tables as contract
 from thalutils.report import association_tables, figures, outcomes, privacy, site_plots, tables
 from thalutils.report.embed import note
 from thalutils.stats import frames, models
+from thalutils.stats.agreement import first_visits
 from thalutils.stats.harmonisation import FEWEST, Harmonised, harmonise
 from thalutils.stats.models import CROSS_SECTIONAL, Design
 
@@ -93,7 +94,7 @@ def volumes(frame: pd.DataFrame, found: Harmonised) -> HTML:
             "No two sites have enough people with volumes and all covariates: nothing was harmonised."
         )
     first = found.volumes.merge(frame[["participant_id", "method", "site"]], on=["participant_id", "method"])
-    first = first.sort_values("session_id").drop_duplicates(["participant_id", "method"])
+    first = first_visits(first).drop_duplicates(["participant_id", "method"])
     both = pd.concat([frame.assign(state="raw"), first.assign(state="harmonised")], ignore_index=True)
     both = privacy.shareable_groups(both, ["site", "method", "state"])
     if both.empty:

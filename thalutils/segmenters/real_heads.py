@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from thalutils import fetch
 from thalutils.cohort import Cohort
-from thalutils.errors import ThalutilsError
+from thalutils.errors import ImageError, ThalutilsError
 from thalutils.files import hash_file
 from thalutils.imaging import brain_mask, masks, quality, registration
 from thalutils.process import Outcome, cached, code_hash, parallel_map
@@ -21,12 +21,17 @@ from thalutils.segmenters.registry import ANYWHERE, memory_gb, segmenter
 from thalutils.stage import frame
 
 CROSS = "cross_sectional/MNI/patient{0}/{1}_N4_noneck_reduced_winsor_regtoFLAIR_brain_N4_regtoMNI.nii.gz"
+LESIONS = "cross_sectional/MNI/patient{0}/GOLD_STANDARD_N4_noneck_reduced_winsor_regtoFLAIR_regtoMNI.nii.gz"
 LONG = "longitudinal/raw/patient{0}/study{1}_{2}.nii.gz"
+
+
+# One man scanned 27 times (Holmes et al. 1998), with his skull, where Debian's package mricron-data is installed.
+COLIN27 = "/usr/share/mricron/templates/ch2.nii.gz"
 
 
 @dataclass(frozen=True)
 class Head:
-    """One real head at one visit: where its scans come from."""
+    """One real head at one visit: where its scans come from, and the lesions that raters drew on them."""
 
     name: str
     visit: str
@@ -34,29 +39,32 @@ class Head:
     flair: tuple[str, ...] = ()
     brain_only: bool = True
     words: str = ""
+    lesions: tuple[str, ...] = ()
 
 
 HEADS = (
     Head("MNI152", "1", ("nilearn",), words="average of 152 people, 1 mm, brain only"),
     Head("MS 07", "1", ("open_ms", CROSS.format("07", "T1")), ("open_ms", CROSS.format("07", "FLAIR")),
-         words="patient with MS, 1 mm, brain only"),
+         words="patient with MS, 1 mm, brain only", lesions=("open_ms", LESIONS.format("07"))),
     Head("MS 26", "1", ("open_ms", CROSS.format("26", "T1")), ("open_ms", CROSS.format("26", "FLAIR")),
-         words="patient with MS, 1 mm, brain only"),
+         words="patient with MS, 1 mm, brain only", lesions=("open_ms", LESIONS.format("26"))),
     Head("MS 01", "1", ("open_ms", LONG.format("01", 1, "T1W")), ("open_ms", LONG.format("01", 1, "FLAIR")), False,
          "patient with MS, 3 mm slices, first visit"),
     Head("MS 01", "2", ("open_ms", LONG.format("01", 2, "T1W")), ("open_ms", LONG.format("01", 2, "FLAIR")), False,
          "the same patient, second visit"),
+    Head("Colin27", "1", ("file", COLIN27), brain_only=False, words="one man, mean of 27 scans, 1 mm, with skull"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A head's images on the grid of its T1w: paths of T1w, brain mask and, where there is one, FLAIR."""
+    """A head's images on the grid of its T1w: paths of T1w and brain mask and, where there are, FLAIR and lesions."""
 
     head: Head
     t1w: Path
     mask: Path
     flair: Path | None
+    lesions: Path | None = None
 
     def images(self, contrast: str) -> dict[str, Path]:
         """Return the image of a contrast, or all of them; none where what is asked for is not there."""
@@ -166,12 +174,19 @@ def prepare(item: tuple[Path, Head]) -> Prepared:
     }
     made = cached(cache, "real-heads", key, lambda folder: _bring_together(head, t1w, flair, folder))
     moved = made / "flair.nii.gz"
-    return Prepared(head, made / "t1w.nii.gz", made / "brain.nii.gz", moved if moved.exists() else None)
+    return Prepared(
+        head, made / "t1w.nii.gz", made / "brain.nii.gz", moved if moved.exists() else None,
+        _source(cache, head.lesions) if head.lesions else None,
+    )  # fmt: skip
 
 
 def _source(cache: Path, where: tuple[str, ...]) -> Path:
     if where[0] == "nilearn":
         return cached(cache, "mni152", {"resolution_mm": 1}, _write_mni152) / "t1w.nii.gz"
+    if where[0] == "file":
+        if not Path(where[1]).is_file():
+            raise ImageError(f"{where[1]} is not there. Debian's package mricron-data brings it.")
+        return Path(where[1])
     return fetch.fetch(*where)
 
 
