@@ -59,6 +59,32 @@ def test_a_private_cohort_shows_nobody(monkeypatch):
     assert "sub-01" in brain_change_pages.changes(checks()).data
 
 
+def test_the_view_of_moved_edges_is_of_the_person_whose_brain_changed_most(monkeypatch, tmp_path):
+    shifts = np.zeros((30, 34, 28), np.float32)
+    shifts[8:10, 10:20, 10:20], shifts[20:22, 10:20, 10:20], shifts[2, 2, 2] = -0.8, 0.5, 0.1
+    scan = nib.Nifti1Image(np.random.default_rng(0).uniform(0, 9, shifts.shape).astype(np.float32), np.eye(4))
+    paths = {"map": tmp_path / "map.nii.gz", "t1w": tmp_path / "t1w.nii.gz"}
+    nib.save(nib.Nifti1Image(shifts, np.eye(4)), paths["map"])
+    nib.save(scan, paths["t1w"])
+    monkeypatch.setattr(privacy, "_page_of", SimpleNamespace(publishes_individuals=True))
+    here = {"sub-02": tmp_path / "nothing", "sub-01": paths["map"]}
+    monkeypatch.setattr(brain_change_pages, "derivative", lambda _, visit, __: here[visit.participant_id])
+    monkeypatch.setattr(brain_change_pages, "usable_scans", lambda *_: {"T1w": paths["t1w"]})
+
+    def sessions(person):
+        return [SimpleNamespace(participant_id=person, session_id=name) for name in ("ses-01", "ses-02")]
+
+    two = checks((-1.0, -2.0, 0.0)).query("participant_id != 'sub-03'")
+    two.loc[two["participant_id"] == "sub-02", "pbvc_percent"] = -5.0
+    row, _, found = brain_change_pages._most_moved(SimpleNamespace(sessions=sessions), two)
+    assert row["participant_id"] == "sub-01", "of those whose map is there"
+    assert np.asarray(found.dataobj).min() == np.float32(-0.8)
+    text = brain_change_pages.motion_viewer(SimpleNamespace(sessions=sessions), two).data
+    assert "edges inward by over 0.3 mm" in text and "edges outward by over 0.3 mm" in text
+    none = brain_change_pages.motion_viewer(SimpleNamespace(sessions=sessions), two.iloc[:0])
+    assert brain_change_pages.NO_MAP in none.data
+
+
 def test_the_motion_of_edges_is_coloured_by_its_direction():
     rng = np.random.default_rng(0)
     scan = nib.Nifti1Image(rng.uniform(500, 1000, (30, 34, 28)).astype(np.float32), np.eye(4))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from thalutils.cohort import Cohort
 from thalutils.imaging.brain_change import ENGINES, MOTION_ENDING
-from thalutils.report import figures, pictures, privacy, tables
+from thalutils.report import figures, pictures, privacy, tables, viewer
 from thalutils.report.embed import note
 from thalutils.report.panels import GREY, panel_grid, shown_panels
 from thalutils.stage import derivative, usable_scans
@@ -19,6 +19,9 @@ from thalutils.truth import brain_change, kept
 
 HEADS = {brain_change.PHANTOM: "simulated heads", brain_change.REAL: "a real head (Colin27)"}
 NOTHING = "No one has two visits whose brain volume could be compared."
+NO_MAP = "There is no map of edge motion."
+# Edges that moved by less are left out of the view, so that what stands out is more than scatter.
+MOVED_MM = 0.3
 UNITS = {"pbvc_percent": "%", "forward_percent": "%", "backward_percent": "%", "truth_percent": "%"}
 
 
@@ -140,16 +143,45 @@ def engines() -> HTML:
 @privacy.of_one_person("The map of edge motion")
 def motion(cohort: Cohort, checks: pd.DataFrame) -> HTML:
     """Show where the brain's edges moved, in the person whose brain changed most."""
-    for row in checks.reindex(checks["pbvc_percent"].abs().sort_values(ascending=False).index).itertuples():
-        visits = {one.session_id: one for one in cohort.sessions(row.participant_id)}
-        path = derivative(cohort, visits[row.session_j], MOTION_ENDING)
+    found = _most_moved(cohort, checks)
+    if found is None:
+        return note(NO_MAP)
+    row, t1w, shifts = found
+    caption = (
+        f"Motion of the brain's edges from {row['session_i']} to {row['session_j']} of {row['participant_id']} on the first "
+        "T1w: blue went inward, into the brain, and red outward. Loss near the ventricles shows as blue walls."
+    )
+    alt = "Three planes of a head whose brain edges are coloured by how far they moved."
+    return figures.figure(pictures.motion_sheet(t1w, shifts), caption=caption, alt=alt, name="edge-motion")
+
+
+@privacy.of_one_person("The view of edges that moved")
+def motion_viewer(cohort: Cohort, checks: pd.DataFrame) -> HTML:
+    """Return the interactive view of the same person's edges that went inward and outward."""
+    found = _most_moved(cohort, checks)
+    if found is None:
+        return note(NO_MAP)
+    row, t1w, shifts = found
+    values = np.asarray(shifts.dataobj)
+    sides = {"inward": values < -MOVED_MM, "outward": values > MOVED_MM}
+    masks = {
+        f"edges {name} by over {MOVED_MM} mm": nib.Nifti1Image(side.astype(np.uint8), shifts.affine)
+        for name, side in sides.items()
+    }
+    title = f"Edges of {row['participant_id']} that moved"
+    colours = dict(zip(masks, ("#5b8ff9", "#f4664a"), strict=True))
+    alt = "A head in three planes with the edges of the brain that moved."
+    return viewer.viewer(t1w, masks, title=title, alt=alt, margin_mm=4.0, colours=colours,
+                         caption="Scroll through the planes; what moved less is not drawn.")  # fmt: skip
+
+
+def _most_moved(
+    cohort: Cohort, checks: pd.DataFrame
+) -> tuple[pd.Series, nib.Nifti1Image, nib.Nifti1Image] | None:
+    """Return the row of the person whose brain changed most, the first T1w and the map of edge motion."""
+    for _, row in checks.sort_values("pbvc_percent", key=lambda change: -change.abs()).iterrows():
+        visits = {one.session_id: one for one in cohort.sessions(row["participant_id"])}
+        path = derivative(cohort, visits[row["session_j"]], MOTION_ENDING)
         if path.exists():
-            t1w = nib.load(usable_scans(cohort, visits[row.session_i])["T1w"])
-            fig = pictures.motion_sheet(t1w, nib.load(path))
-            caption = (
-                f"Motion of the brain's edges from {row.session_i} to {row.session_j} of {row.participant_id} on the first "
-                "T1w: blue went inward, into the brain, and red outward. Loss near the ventricles shows as blue walls."
-            )
-            alt = "Three planes of a head whose brain edges are coloured by how far they moved."
-            return figures.figure(fig, caption=caption, alt=alt, name="edge-motion")
-    return note("There is no map of edge motion.")
+            return row, nib.load(usable_scans(cohort, visits[row["session_i"]])["T1w"]), nib.load(path)
+    return None
