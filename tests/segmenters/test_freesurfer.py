@@ -1,6 +1,7 @@
 """FreeSurfer: its files as it writes them, of any version, and recon-all up to the program."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -247,6 +248,29 @@ def test_recon_all_runs_and_its_subject_is_read(tmp_path, scan, no_tools, fake_s
     assert {10, 49} <= set(np.unique(np.asarray(nib.load(folder / "thalamus.nii.gz").dataobj)))
     assert "-T2pial -all" in (folder / "recon-all.log").read_text()
     assert not (folder / "subjects" / "fsaverage").exists()
+
+
+def test_a_container_sees_scans_that_are_links(tmp_path, scan, monkeypatch):
+    """As DataLad lays them out: what they lead to lies in no folder of the visit."""
+    ready = subject(tmp_path / "ready")
+    link = tmp_path / "anat" / "t1w.nii.gz"
+    link.parent.mkdir()
+    link.symlink_to(Path("..") / scan.name)
+    folder = tmp_path / "run"
+    folder.mkdir()
+
+    def run(suite, argv, *, log, timeout_s, folders):
+        for flag in ("-i", "-T2"):
+            seen = argv[argv.index(flag) + 1].resolve(strict=True)
+            assert any(seen.is_relative_to(Path(one).resolve()) for one in folders)
+            assert seen.read_bytes() == scan.read_bytes() and seen.name.endswith(".nii.gz")
+        shutil.copytree(ready, argv[argv.index("-sd") + 1] / "subject")
+
+    monkeypatch.setattr(freesurfer.programs, "run", run)
+    FreeSurfer().segment_with(link, {"T2w": link}, scan, folder, "full")
+    assert {path.name for path in folder.iterdir()} == {
+        "thalamus.nii.gz", "structures.nii.gz", "icv.json", "subjects",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

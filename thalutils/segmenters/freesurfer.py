@@ -12,7 +12,7 @@ from thalutils import finished, programs
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ToolError
-from thalutils.files import hash_file, write_json
+from thalutils.files import hash_file, place, write_json
 from thalutils.segmenters.lta import read_lta
 from thalutils.segmenters.protocol import (
     INTRACRANIAL_FILE,
@@ -66,11 +66,14 @@ class FreeSurfer:
         """Run recon-all on a T1w and, where there is one, the T2w of the visit."""
         work = folder / "subjects"
         work.mkdir()
+        # A container sees the folder alone: what a link among the scans leads to may lie anywhere.
+        scans = {name: _placed(scan, name, folder) for name, scan in {"T1w": image, **others}.items()}
         programs.run(
-            programs.FREESURFER, recon_all(image, others.get("T2w"), work),
+            programs.FREESURFER, recon_all(scans["T1w"], scans.get("T2w"), work), folders=[folder],
             log=folder / "recon-all.log", timeout_s=programs.time_limit_s("freesurfer", TIME_LIMIT_S),
-            folders=[image.parent, folder, *(path.parent for path in others.values())],
         )  # fmt: skip
+        for scan in scans.values():
+            scan.unlink()
         for link in filter(Path.is_symlink, work.iterdir()):
             link.unlink()  # recon-all links fsaverage
         self.read(work / SUBJECT, image, folder)
@@ -103,6 +106,13 @@ class FreeSurfer:
         stats = found / STATS
         volume = read_etiv_ml(stats) if stats.is_file() else None
         write_json(folder / INTRACRANIAL_FILE, {"icv_ml": volume})
+
+
+def _placed(scan: Path, name: str, folder: Path) -> Path:
+    """Put a scan into a folder under a plain name; return its path there."""
+    target = folder / (f"{name}.nii.gz" if scan.name.endswith(".gz") else f"{name}.nii")
+    place(scan, target)
+    return target
 
 
 def recon_all(t1w: Path, t2w: Path | None, subjects: Path) -> list[str | Path]:
