@@ -6,6 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from command_lines import options
 
 from thalutils import stage, tables
 from thalutils.errors import ToolError
@@ -31,16 +32,6 @@ def test_matrices_mean_what_fslpy_and_nitransforms_say(pair):
     np.testing.assert_allclose(found, pair["fslpy"], atol=ROUNDED_MM)
     np.testing.assert_allclose(found, pair["nitransforms"], atol=ROUNDED_MM)
     np.testing.assert_allclose(flirt.world_to_flirt(found, moving, fixed), MATRICES["matrix"], atol=1e-9)
-
-
-def options(words: list[str]) -> dict[str, str]:
-    """Return a command line's flags and their values; those without a value have none."""
-    found, rest = {}, words[1:]
-    for place, word in enumerate(rest):
-        if word.startswith("-"):
-            after = rest[place + 1] if place + 1 < len(rest) else "-"
-            found[word] = "" if after.startswith("-") else after
-    return found
 
 
 @pytest.mark.parametrize("strategy", ["flirt-mi", "flirt-ncc-masked", "flirt-ncc"])
