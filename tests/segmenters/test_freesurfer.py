@@ -250,6 +250,21 @@ def test_recon_all_runs_and_its_subject_is_read(tmp_path, scan, no_tools, fake_s
     assert not (folder / "subjects" / "fsaverage").exists()
 
 
+def test_a_container_needs_a_licence_from_outside(tmp_path, no_tools, monkeypatch):
+    """Without one every recon-all would fail after it had begun."""
+    engine = tmp_path / "engines" / "docker"
+    engine.parent.mkdir()
+    engine.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(engine.parent))
+    monkeypatch.setenv("THALUTILS_FREESURFER_IMAGE", "docker:freesurfer/freesurfer:7.4.1")
+    state = FreeSurfer().availability()
+    assert not state.ok and "FS_LICENSE is not set" in state.reason
+    monkeypatch.setenv("FS_LICENSE", str(tmp_path / "license.txt"))
+    assert "license.txt is absent" in FreeSurfer().availability().reason
+    (tmp_path / "license.txt").touch()
+    assert FreeSurfer().availability().ok
+
+
 def test_a_container_sees_scans_that_are_links(tmp_path, scan, monkeypatch):
     """As DataLad lays them out: what they lead to lies in no folder of the visit."""
     ready = subject(tmp_path / "ready")

@@ -47,7 +47,10 @@ class FreeSurfer:
         except ToolError as error:
             return Availability(False, reason=str(error))
         licence = programs.environment(place).get("FS_LICENSE")
-        if licence and not Path(licence).is_file():
+        if licence is None:
+            reason = "FS_LICENSE is not set, and a container has no licence of its own: name the file of yours by it."
+            return Availability(False, reason=reason)
+        if not Path(licence).is_file():
             reason = f"its licence {licence} is absent: name it by FS_LICENSE."
             return Availability(False, reason=reason)
         return Availability(True, place.version, where=place.words)
