@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import nibabel as nib
 import pytest
 from typer.testing import CliRunner
 
@@ -256,3 +257,13 @@ def test_masks_of_several_raters_are_found_whether_sided_or_plain(make_dataset, 
     shutil.rmtree(cohort.bids / "derivatives" / "x")
     assert init("one", "--bids", cohort.bids).exit_code == 0
     assert "  manual: derivatives/ben\n" in (checkout / "cohorts" / "one.yml").read_text()
+
+
+def test_masks_that_are_not_packed_are_found_as_the_cohort_reads_them(make_dataset, head_file, checkout):
+    cohort = make_dataset("drawn")
+    place = cohort.bids / "derivatives" / "anna" / "sub-01" / "ses-01" / "anat"
+    place.mkdir(parents=True)
+    nib.save(nib.load(head_file), place / "sub-01_ses-01_desc-thalamus_mask.nii")
+    assert init("plain", "--bids", cohort.bids).exit_code == 0
+    found = Cohort.load("plain")
+    assert found.reference("manual", found.sessions()[0]) is not None

@@ -163,7 +163,7 @@ def _references(bids: Path) -> Finding:
     """Find masks drawn by hand among the derivatives."""
     found = Finding()
     visits: dict[str, set[Path]] = {}
-    for path in sorted((bids / "derivatives").glob("*/sub-*/**/anat/*_desc-thalamus_*.nii.gz")):
+    for path in sorted((bids / "derivatives").glob("*/sub-*/**/anat/*_desc-thalamus_*.nii*")):
         if suffix(path) in DRAWN and entities(path).get("desc") == "thalamus":
             visits.setdefault("/".join(path.relative_to(bids).parts[:2]), set()).add(path.parent)
     folders = {folder: len(places) for folder, places in visits.items()}
