@@ -13,12 +13,14 @@ from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ToolError
 from thalutils.files import hash_file, place, write_json
+from thalutils.imaging import masks
 from thalutils.segmenters.lta import read_lta
 from thalutils.segmenters.protocol import (
     INTRACRANIAL_FILE,
     LEFT,
     RIGHT,
     STRUCTURES_FILE,
+    WARNINGS_FILE,
     Availability,
     load_result,
     onto_grid,
@@ -29,6 +31,8 @@ TIME_LIMIT_S = 24 * 3600.0
 SUBJECT = "subject"
 ASEG, STATS = Path("mri") / "aseg.mgz", Path("stats") / "aseg.stats"
 MEASURE = "EstimatedTotalIntraCranialVol"
+# Its statistics weigh voxels that it shares with a neighbour, which is a matter of a few percent.
+SAME_RUN = 0.1
 
 
 class FreeSurfer:
@@ -109,6 +113,10 @@ class FreeSurfer:
         stats = found / STATS
         volume = read_etiv_ml(stats) if stats.is_file() else None
         write_json(folder / INTRACRANIAL_FILE, {"icv_ml": volume})
+        if stats.is_file():
+            size = tuple(float(edge) for edge in placed.header.get_zooms()[:3])
+            drawn = masks.volume_ml(np.isin(np.asarray(placed.dataobj), (LEFT, RIGHT)), size)
+            write_json(folder / WARNINGS_FILE, {"warnings": _other_run(drawn, sum(read_volumes_ml(stats)))})
 
 
 def _placed(scan: Path, name: str, folder: Path) -> Path:
@@ -122,6 +130,16 @@ def recon_all(t1w: Path, t2w: Path | None, subjects: Path) -> list[str | Path]:
     """Return the command line; a T2w refines the pial surface, as the paper's combined run has it."""
     more = ["-T2", t2w, "-T2pial"] if t2w else []
     return ["recon-all", "-subjid", SUBJECT, "-sd", subjects, "-i", t1w, *more, "-all"]
+
+
+def _other_run(drawn_ml: float, told_ml: float) -> list[str]:
+    """Return what is to be said of a mask whose subject's statistics have another volume."""
+    if abs(drawn_ml - told_ml) <= SAME_RUN * told_ml:
+        return []
+    return [
+        f"its aseg has {drawn_ml:.1f} mL on the T1w and its statistics {told_ml:.1f} mL: are they of one run, and is the aseg "
+        "as recon-all left it?"
+    ]
 
 
 def read_etiv_ml(path: Path) -> float:
