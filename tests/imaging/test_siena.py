@@ -125,16 +125,6 @@ def test_what_is_finished_is_read_without_fsl(cohort, no_tools):
         siena.measure(cohort, "sub-02")
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [("sys.exit(2)", "siena ended with code 2"), ("print('done')", r"without its report\.siena")],
-)
-def test_a_siena_that_fails_is_told(cohort, no_tools, fake_suite, body, words):
-    fake_suite("FSLDIR", "etc/fslversion", flirt="", siena=body)
-    with pytest.raises(ToolError, match=words):
-        siena.measure(cohort, "sub-01")
-
-
 def test_one_visit_has_no_change(make_dataset, no_tools, fake_suite):
     fake_suite("FSLDIR", "etc/fslversion", flirt="", siena=STAND_IN)
     with pytest.raises(ImageError, match="one visit"):

@@ -9,7 +9,6 @@ import pytest
 from command_lines import options
 
 from thalutils.errors import ToolError
-from thalutils.process import cached
 from thalutils.segmenters import first
 from thalutils.segmenters.first import First
 
@@ -76,28 +75,6 @@ def test_first_sees_the_brain_alone_and_its_sides_come_back(tmp_path, scan, mask
     assert (labels[26:35, 15:25, 15:25] == 10).all()
     assert labels[0, 0, 0] == 0
     assert (labels > 0).sum() == 16 * 100
-
-
-@pytest.mark.parametrize(
-    ("body", "limit", "words"),
-    [
-        ("print('Image too small'); sys.exit(3)", "60", "run_first_all ended with code 3.*Image too small"),
-        ("print('submitted')", "60", "ended without labels"),
-        ("print('waits', flush=True); time.sleep(60)", "1", "stopped after 1 s without an end.*waits"),
-    ],
-)
-def test_what_first_does_wrong_is_told_and_its_output_kept(
-    tmp_path, scan, mask, no_tools, fake_suite, monkeypatch, body, limit, words
-):
-    fake_suite("FSLDIR", "etc/fslversion", flirt="", fslreorient2std=REORIENT, run_first_all=body)
-    monkeypatch.setenv("THALUTILS_FIRST_LIMIT_S", limit)
-    if limit == "1":
-        monkeypatch.setattr(first, "commands", lambda folder: [["true"], ["run_first_all"]])
-        fake_suite("FSLDIR", "etc/fslversion", true="")
-    with pytest.raises(ToolError, match=f"(?s){words}") as caught:
-        cached(tmp_path / "cache", "segment-FIRST", {}, lambda to: First().segment(scan, mask, to, "full"))
-    kept = Path(str(caught.value).split("The whole output is in ")[1].rstrip("."))
-    assert (kept / "first.log").exists()
 
 
 def test_finished_labels_are_found_wherever_they_lie(make_dataset):

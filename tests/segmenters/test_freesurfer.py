@@ -297,20 +297,3 @@ def test_a_container_sees_scans_that_are_links(tmp_path, scan, monkeypatch):
     monkeypatch.setattr(freesurfer.programs, "run", run)
     FreeSurfer().segment_with(link, {"T2w": link}, scan, folder, "full")
     assert (folder / "thalamus.nii.gz").exists() and not list(folder.glob("T*w.nii*"))
-
-
-@pytest.mark.parametrize(
-    ("body", "limit", "words"),
-    [
-        ("print('ERROR: no disk'); sys.exit(1)", "60", "ended with code 1.*ERROR: no disk"),
-        ("print('begins', flush=True); time.sleep(60)", "1", "stopped after 1 s without an end.*begins"),
-        ("print('done')", "60", "ended without aseg.mgz"),
-    ],
-)
-def test_a_recon_all_that_fails_says_why(
-    tmp_path, scan, no_tools, fake_suite, monkeypatch, body, limit, words
-):
-    fake_suite("FREESURFER_HOME", "build-stamp.txt", recon__all=body)
-    monkeypatch.setenv("THALUTILS_FREESURFER_LIMIT_S", limit)
-    with pytest.raises(ToolError, match=f"(?s){words}"):
-        FreeSurfer().segment(scan, scan, tmp_path, "full")
