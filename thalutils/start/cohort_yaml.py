@@ -12,7 +12,7 @@ from thalutils.errors import TableError
 from thalutils.files import read_json
 from thalutils.scan_source import entities, suffix
 from thalutils.spreadsheet_values import identifiers
-from thalutils.start import clinical, scans
+from thalutils.start import clinical, results, scans
 from thalutils.start.finding import Finding, times
 
 WIDTH = 110
@@ -58,17 +58,19 @@ def write(name: str, bids: Path, root: Path, tables: list[Path]) -> tuple[str, i
             f"people out. Write, with the column of the ids in place of X: clinical: [{{visits: {_flow(people)}, columns: "
             "{participant_id: X}}]. Or take it out of the dataset: then the folders say who there is."
         )
-    drawn = _references(bids)
+    drawn, ready = _references(bids), results.look(bids, every)
+    count = sum(len(one.questions) for one in (images, *looked, drawn, ready))
     parts = [
-        _head(name, bids, root, images, looked, drawn),
+        _head(name, bids, root, count),
         _block("scans", images, "Which file is which, where more than one would do, or it lies elsewhere."),
         _clinical(looked, plain),
         _block("references", drawn, "Masks drawn by hand: sub-XX[/ses-YY]/anat/*_desc-thalamus_dseg.nii.gz, 10 left, 49 right, or plain *_mask.nii.gz."),
+        _block("finished", ready, "What other programs have finished already."),
         "# Parameters of single stages; `thalutils stages` lists them.\nstages: {}\n",
     ]  # fmt: skip
     text = "\n".join(part for part in parts if part)
     CohortFile.model_validate(yaml.safe_load(text))
-    return text, sum(len(one.questions) for one in (images, *looked, drawn))
+    return text, count
 
 
 def _from_root(path: Path, root: Path) -> str:
@@ -86,8 +88,7 @@ def _said(found: Finding) -> str:
     return told + "".join(_comment(f"QUESTION: {question}", "# ", "#     ") for question in found.questions)
 
 
-def _head(name: str, bids: Path, root: Path, images: Finding, looked: list[Finding], drawn: Finding) -> str:
-    count = sum(len(one.questions) for one in (images, *looked, drawn))
+def _head(name: str, bids: Path, root: Path, count: int) -> str:
     asked = (
         f"{times(count, 'question')} stay{'s' if count == 1 else ''} open: look for QUESTION."
         if count
