@@ -156,8 +156,11 @@ def test_the_pages_that_the_table_is_said_to_have_are_made(table_cohort):
         assert "FIRST" in shown or name == "2-1-cohort"
     people = tables.read(table_cohort.results / "participants.tsv")
     assert people["group"].value_counts().to_dict() == {"RRMS": 6, "PMS": 4}
-    change = tables.read(table_cohort.results / "change_summary.tsv")
-    assert {"FIRST", "manual"} <= set(change["method"])
+    change = tables.read(table_cohort.results / "change_summary.tsv").set_index(
+        ["group", "quantity", "method"]
+    )
+    assert change.loc[("all", "volume_percent", "FIRST"), "n"] == 9  # one volume cannot be
+    assert change.loc[("all", "volume_percent", "FIRST"), "mean"] < 0
 
 
 def test_every_yaml_on_the_page_that_is_whole_is_a_cohort():
