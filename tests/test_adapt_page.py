@@ -1,6 +1,7 @@
 """The page on adapting the study says what can be done by hand; here it is done, from the page's own text."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -10,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from thalutils import stages, tables
+from thalutils import cli, stages, tables
 from thalutils.cohort import Cohort
 from thalutils.report import privacy
 from thalutils.segmenters import session
@@ -23,6 +25,9 @@ PEOPLE = [f"sub-{number:02}" for number in range(1, 31)]
 
 def section(title: str) -> str:
     return PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+TABLE = section("You have a table, not scans").partition("\n### ")[0]
 
 
 def block(text: str, language: str) -> str:
@@ -119,6 +124,43 @@ def test_another_structure_outcome_and_covariate_as_the_page_says(study, checkou
     plain = notebook_cells.run(cohort, "3-4-cross-sectional", outcomes="attacks")
     assert plain != shown  # the diagnosis was among the covariates
     assert tables.read(cohort.results / "associations.tsv")["outcome"].eq("attacks").any()
+
+
+@pytest.fixture
+def table_cohort(checkout) -> Cohort:
+    """What a reader has who did what the page says of a table."""
+    making, checking, building = re.findall(r"```bash\n(.*?)```", TABLE, re.DOTALL)
+    assert checking.endswith("thalutils check mytable\n") and building == "make book COHORT=mytable\n"
+    subprocess.run(["/bin/sh", "-euc", making], cwd=checkout, check=True)
+    (name,) = re.findall(r"Save this as `(cohorts/[a-z]+\.yml)`", TABLE)
+    (checkout / name).write_text(block(TABLE, "yaml"))
+    (checkout / "notebooks" / "stages.yml").write_text("[]\n")
+    yield Cohort.load("mytable")
+    privacy.open_for(None)
+
+
+def test_the_mistakes_of_the_table_are_told_as_the_page_says(table_cohort):
+    done = CliRunner().invoke(cli.app, ["check", "mytable"])
+    assert done.exit_code == 0, done.output
+    (shown,) = re.findall(r"```\n(  left out: .*?)```", TABLE, re.DOTALL)
+    told = [line for line in done.output.splitlines() if line.startswith("  left out: ")]
+    assert told == shown.splitlines()
+
+
+def test_the_pages_that_the_table_is_said_to_have_are_made(table_cohort):
+    for name in ("2-6-tables", "2-1-cohort", "3-3-volumetric-agreement", "3-5-volume-change"):
+        assert name == "2-1-cohort" or f"/notebooks/{name}`" in TABLE
+        stage = stages.find(stages.load(notebook_cells.REPOSITORY), name)
+        known = stages.parameters(notebook_cells.REPOSITORY, stage)
+        shown = notebook_cells.run(table_cohort, name, **({"resamples": 20} if "resamples" in known else {}))
+        assert "FIRST" in shown or name == "2-1-cohort"
+    people = tables.read(table_cohort.results / "participants.tsv")
+    assert people["group"].value_counts().to_dict() == {"RRMS": 6, "PMS": 4}
+    change = tables.read(table_cohort.results / "change_summary.tsv").set_index(
+        ["group", "quantity", "method"]
+    )
+    assert change.loc[("all", "volume_percent", "FIRST"), "n"] == 9  # one volume cannot be
+    assert change.loc[("all", "volume_percent", "FIRST"), "mean"] < 0
 
 
 def test_every_yaml_on_the_page_that_is_whole_is_a_cohort():

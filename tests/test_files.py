@@ -66,6 +66,17 @@ def test_folders_above_the_target_are_made(tmp_path):
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "µ".encode()
 
 
+def test_of_a_link_the_file_is_placed_that_it_leads_to(tmp_path):
+    """DataLad's scans are relative links into its annex; placed elsewhere, such a link led nowhere."""
+    (tmp_path / "annex").mkdir()
+    (tmp_path / "annex" / "key").write_text("scan")
+    (tmp_path / "anat").mkdir()
+    (tmp_path / "anat" / "t1w.nii.gz").symlink_to(Path("..") / "annex" / "key")
+    target = tmp_path / "cache" / "deep" / "A.nii.gz"
+    place(tmp_path / "anat" / "t1w.nii.gz", target)
+    assert target.read_text() == "scan" and not target.is_symlink()
+
+
 def test_a_folder_is_replaced_and_not_filled_up(tmp_path):
     target = tmp_path / "sub-01"
     target.mkdir()

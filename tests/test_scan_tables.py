@@ -55,6 +55,15 @@ def test_what_is_left_out_is_said_with_its_file(cohort):
     assert "visits.csv row 3, column EDSS: '11' is not a step of the EDSS" in reasons
 
 
+def test_the_words_of_a_cell_are_told_at_the_command_line_alone(cohort, checkout):
+    (checkout / "data" / "visits.csv").write_text("id;visit;EDSS\n01;M6;refused\n02;M6;4\n")
+    assert "visits.csv row 2, column EDSS: it is not a number." in cohort.row_exclusions["reason"].tolist()
+    assert (
+        "visits.csv row 2, column EDSS: 'refused' is not a number."
+        in cohort.told_exclusions["reason"].tolist()
+    )
+
+
 def test_a_table_that_cannot_be_used_says_why(cohort, checkout):
     (checkout / "data" / "visits.csv").write_text("id;visit;EDS\n01;M6;2\n")
     with pytest.raises(TableError, match=r"visits\.csv cannot be used:\n  column 'EDSS'.*Is it 'EDS'"):

@@ -47,12 +47,32 @@ def read_excel(tmp_path):
 
 
 def told(entry: Entry) -> list[str]:
-    return entry.exclusions["reason"].tolist()
+    return entry.told["reason"].tolist()
 
 
 def only(entry: Entry) -> str:
     (reason,) = told(entry)
     return reason
+
+
+def test_what_pages_have_of_a_fault_quotes_numbers_and_no_text_and_no_date(read):
+    """`check` tells the cell's own words; a page may be published."""
+    entry = read(
+        "ID;Visit;Born;EDSS;Walk;Dx;FIRST",
+        "a;1;0975-01-01;refused, depressed;2020-03-10;unwell;7",
+        "b;1;;11;-5;;9000000,5",
+        "c;1;;19750403;;;7",
+        columns={"birth_date": "Born", "edss": "EDSS", "t25fw_1_s": "Walk", "group": "Dx"},
+        decimal=",",
+    )
+    told, public = (frame["reason"].tolist() for frame in (entry.told, entry.exclusions))
+    assert len(told) == len(public) == 8
+    for word in ("'0975-01-01'", "'refused, depressed'", "'2020-03-10'", "'unwell'", "'19750403'"):
+        assert word in " ".join(told) and word[1:-1] not in " ".join(public)
+    assert "mine.csv row 2, column EDSS: it is not a number." in public
+    for reason in ("'11' is not a step", "'-5' cannot be a timed walk", "'9000000,5' cannot be both thalami"):
+        assert reason in " ".join(public)
+    assert entry.told.drop(columns="reason").equals(entry.exclusions.drop(columns="reason"))
 
 
 def test_a_clean_sheet_becomes_the_contracts_tables(read):

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from thalutils.cli import app
 from thalutils.segmenters import catalogue
 from thalutils.segmenters.registry import MEMORY_GB, SEGMENTERS
+from thalutils.segmenters.session import methods
 
 PAPER = (
     "FreeSurfer",
@@ -30,13 +31,21 @@ def listed(*words: str) -> str:
 
 def test_every_tool_is_listed_with_its_licence_and_what_it_fills(no_tools):
     found = pd.read_csv(io.StringIO(listed("--tsv")), sep="\t", keep_default_na=False)
-    assert list(found.columns) == ["name", "available", "version", "where", "licence", "reason", "fills"]
+    assert list(found.columns) == [
+        "name", "available", "version", "where", "licence", "reason", "fills", "columns",
+    ]  # fmt: skip
     assert set(PAPER) <= set(found["name"])
     assert {tool.name for tool in SEGMENTERS} <= set(found["name"])
     assert set(MEMORY_GB) == {tool.name for tool in SEGMENTERS}
     assert (found["licence"] != "").all()
     rows = found.set_index("name")
     assert set(rows.loc[["Template", "ANTs", "deepbet", "ThalNet"], "available"]) == {"yes"}
+    named = {name: columns.split(",") for name, columns in rows["columns"].items()}
+    assert named["FIRST"] == ["FIRST"] and named["SIENA"] == ["SIENA"]
+    assert named["FLIRT"] == ["flirt-mi", "flirt-ncc-masked", "flirt-ncc"]
+    assert {"MindGlide-T1", "MindGlide-T1-R1-FLAIR"} < set(named["MindGlide"])
+    drawn = [method for tool in SEGMENTERS for method in named[tool.name]]
+    assert drawn == methods()  # each is of one tool, and every tool has its own
     absent = rows[rows["available"] == "no"]
     assert absent["reason"].str.contains("To get it: |thalutils tools install").all()
     assert {"FreeSurfer", "FIRST", "FLIRT", "SIENA", "DBSegment", "MindGlide"} <= set(absent.index)

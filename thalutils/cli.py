@@ -25,11 +25,16 @@ def init(
     name: Annotated[str, typer.Argument(help="What to call the cohort: its YAML is cohorts/NAME.yml.")],
     bids: Annotated[Path, typer.Option(help="The BIDS dataset.")],
     participants: Annotated[
-        Path | None, typer.Option(help="A table of people; default the dataset's participants.tsv.")
+        Path | None,
+        typer.Option(
+            help="A table of people; of what the dataset's participants.tsv has too, it is believed."
+        ),
     ] = None,
     phenotype: Annotated[
         list[Path] | None,
-        typer.Option(help="A table of visits and scores, beside the dataset's phenotype/*.tsv."),
+        typer.Option(
+            help="A table of visits and scores, beside the dataset's phenotype/*.tsv; may be given again."
+        ),
     ] = None,
 ) -> None:
     """Look at a BIDS dataset and write its cohort's YAML, with what could not be decided as questions in it."""

@@ -161,7 +161,7 @@ class Cohort:
     def _people(self) -> People:
         if self.kind == "tables":
             found = self.source_tables()
-            return People(found["participants"], found["sessions"], self.entry.exclusions)
+            return People(found["participants"], found["sessions"], self.entry.exclusions, self.entry.told)
         if not self.bids.is_dir():
             raise CohortError(f"{self.bids}: no such folder. Set `bids` in {self.path}.")
         return scan_tables.read(self.bids, self.clinical_tables)
@@ -180,6 +180,11 @@ class Cohort:
     def row_exclusions(self) -> pd.DataFrame:
         """The rows and cells of tables, and the folders, that were left out, and why."""
         return self._people.exclusions
+
+    @property
+    def told_exclusions(self) -> pd.DataFrame:
+        """The same with the cells' own words in the reasons: for the command line, and for no page."""
+        return self._people.told
 
     def choose(self, participants: str = "all") -> list[str]:
         """Return the ids that a `participants` parameter names: ``all``, or ids with commas.

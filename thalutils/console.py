@@ -87,7 +87,7 @@ def _print_scans(cohort: Cohort) -> None:
         count = sum(bool(has_finished(tool, cohort, session)) for session in sessions)
         if count:
             out.print(f"  finished results of {tool.name} in {times(count, 'visit')}: they are read")
-    for row in cohort.row_exclusions.itertuples():
+    for row in cohort.told_exclusions.itertuples():
         out.print(f"  left out: {row.reason}", markup=False)
 
 
@@ -125,7 +125,7 @@ def _print_tables(cohort: Cohort) -> bool:
         for method, count in entry.tables["volumes"]["method"].value_counts(sort=False).items():
             out.print(f"  {method}: volumes of {count} visits", markup=False)
     rows = pd.Series(entry.fault_rows, dtype=int)
-    for what, found in entry.exclusions.groupby("method", sort=False, dropna=False):
+    for what, found in entry.told.groupby("method", sort=False, dropna=False):
         for reason in found["reason"].head(MOST_ALIKE):
             out.print(f"  left out: {reason}", markup=False)
         more = rows[found.index[MOST_ALIKE:]]

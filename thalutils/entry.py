@@ -29,6 +29,9 @@ class Entry:
         Every table of :data:`TABLES`; those that did not come are empty.
     exclusions : DataFrame
         The contract's table of rows and cells that were left out.
+    told : DataFrame
+        The same, its reasons with the cells' own words, for the command line: these may be dates and free text, which
+        no page is to show.
     fault_rows : tuple of int
         The row of each of them, as a spreadsheet program shows it.
     refusals : tuple of str
@@ -43,6 +46,7 @@ class Entry:
     path: Path
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     exclusions: pd.DataFrame = field(default_factory=lambda: tables.empty("exclusions"))
+    told: pd.DataFrame = field(default_factory=lambda: tables.empty("exclusions"))
     fault_rows: tuple[int, ...] = ()
     refusals: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -171,9 +171,12 @@ def _hash_file(path: str, size: int, mtime_ns: int) -> str:
 
 
 def place(source: str | Path, target: str | Path) -> None:
-    """Put a file that another folder holds at `target` too: a hard link where possible, else a copy."""
+    """Put a file that another folder holds at `target` too: a hard link where possible, else a copy.
+
+    Of a symbolic link it is the file that it leads to: the link itself, as DataLad's are, may lead nowhere from `target`.
+    """
     with atomic_path(target) as draft:
         try:
-            os.link(source, draft)
+            os.link(Path(source).resolve(), draft)
         except OSError:
             shutil.copy2(source, draft)

@@ -44,10 +44,11 @@ def folder(cohort: Cohort, tool: str) -> Path | None:
     return path
 
 
-def find(within: Path, session: Session, *patterns: str) -> Path | None:
+def find(within: Path, session: Session, *patterns: str, but: str = "") -> Path | None:
     """Return the one file of a visit that matches the first of `patterns` that any matches, or ``None``.
 
-    Looked through are the folder itself and the person's and the visit's in it (BIDS), with ``anat``.
+    Looked through are the folder itself and the person's and the visit's in it (BIDS), with ``anat``. Files that match
+    `but` are passed over.
 
     Raises
     ------
@@ -64,7 +65,9 @@ def find(within: Path, session: Session, *patterns: str) -> Path | None:
         if any(path.name.startswith(f"{stem}_") or path.name == stem for stem in session.stems)
     ]
     for pattern in patterns:
-        found = [path for path in names if fnmatchcase(path.name, pattern)]
+        found = [
+            path for path in names if fnmatchcase(path.name, pattern) and not fnmatchcase(path.name, but)
+        ]
         if len(found) > 1:
             listed = ", ".join(path.name for path in found)
             raise ToolError(f"{within}: {listed} are all of {session.key}. Leave one there.")

@@ -247,14 +247,14 @@ def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], N
     ToolError
         What `make` raised; the logs that it left are kept, and the message says where.
     """
-    folder = cache / step / hash_json(key)[:24]
+    folder = _folder(cache, step, key)
     if not _whole(folder):
         with atomic_path(folder, _whole) as draft:
             draft.mkdir()
             try:
                 make(draft)
             except ToolError as error:
-                kept = _keep_logs(draft, cache / FAILED_LOGS / f"{step}-{folder.name}")
+                kept = keep_logs(draft, cache / FAILED_LOGS / f"{step}-{folder.name}")
                 raise ToolError(f"{error}{kept}") from None
             files = sorted(path for path in draft.rglob("*") if path.is_file())
             names = {path: str(path.relative_to(draft)) for path in files}
@@ -264,7 +264,16 @@ def cached(cache: Path, step: str, key: dict[str, Any], make: Callable[[Path], N
     return folder
 
 
-def _keep_logs(draft: Path, kept: Path) -> str:
+def is_cached(cache: Path, step: str, key: dict[str, Any]) -> bool:
+    """Return whether :func:`cached` has the result for `key` and would make nothing."""
+    return _whole(_folder(cache, step, key))
+
+
+def _folder(cache: Path, step: str, key: dict[str, Any]) -> Path:
+    return cache / step / hash_json(key)[:24]
+
+
+def keep_logs(draft: Path, kept: Path) -> str:
     """Put the logs of a draft that is given up where they can be read; say where."""
     logs = sorted(draft.rglob("*.log"))
     if not logs:

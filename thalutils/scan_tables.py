@@ -29,11 +29,14 @@ class People:
         As the contract has them.
     exclusions : DataFrame
         The contract's table of rows, cells and folders that were left out.
+    told : DataFrame
+        The same, its reasons with the cells' own words: :class:`~thalutils.entry.Entry`.
     """
 
     participants: pd.DataFrame
     sessions: pd.DataFrame
     exclusions: pd.DataFrame
+    told: pd.DataFrame
 
 
 def read(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> People:
@@ -99,7 +102,8 @@ def _from_dataset(bids: Path) -> People:
     sessions = _with_all_visits(
         sessions, {person: visits(bids / person) for person in people["participant_id"]}
     )
-    return People(people, sessions, exclusion_rows([*faults, *cells]))
+    left_out = exclusion_rows([*faults, *cells])
+    return People(people, sessions, left_out, left_out)
 
 
 def _sessions(
@@ -155,17 +159,18 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
     people = pd.DataFrame({"participant_id": folders}, dtype=str).set_index("participant_id")
     people = people.reindex(columns=list(DEFAULTS))
     sessions = pd.DataFrame(columns=list(SCHEMAS["sessions"].columns)).set_index(KEYS)
-    left_out = []
+    left_out, told = [], []
     for path, settings in clinical:
         entry = spreadsheet.read_visits(path, settings)
         if entry.refusals:
             raise TableError(f"{path} cannot be used:\n  " + "\n  ".join(entry.refusals))
         left_out.append(entry.exclusions.assign(stage=STAGE))
+        told.append(entry.told.assign(stage=STAGE))
         theirs = entry.tables["participants"].set_index("participant_id")
         theirs["group"] = theirs["group"].mask(theirs["group"] == DEFAULTS["group"])
         for person in theirs.index.difference(folders):
-            told = f"{path.name}: {person} has no folder in the dataset. Add the scans or remove the row."
-            faults.append((person, None, None, told))
+            reason = f"{path.name}: {person} has no folder in the dataset. Add the scans or remove the row."
+            faults.append((person, None, None, reason))
         people = _first_known(people, theirs.reindex(people.index))
         mine = entry.tables["sessions"]
         mine = mine[mine["participant_id"].isin(folders)]
@@ -182,7 +187,7 @@ def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> Peo
     return People(
         tables.check("participants", found),
         _with_all_visits(sessions.sort_index().reset_index(), there),
-        pd.concat([exclusion_rows(faults), *left_out], ignore_index=True),
+        *(pd.concat([exclusion_rows(faults), *one], ignore_index=True) for one in (left_out, told)),
     )
 
 

@@ -56,11 +56,13 @@ def _read(path: Path, settings: Clinical, wanted: Sequence[str]) -> Entry:
         refusals = ("no row can be used; each is listed with its fault.",)
     known = {name: tables.check(name, frame, path) for name, frame in frames.items()} if not refusals else {}
     left_out = reader.exclusions(visits.participant, visits.session)
+    told = reader.exclusions(visits.participant, visits.session, told=True)
     unused = {"Columns not used": ", ".join(sheet.unused)} if sheet.unused else {}
     return Entry(
         path,
         tables={name: tables.empty(name) for name in TABLES} | known,
         exclusions=tables.check("exclusions", left_out),
+        told=tables.check("exclusions", told),
         fault_rows=tuple(left_out.index),
         refusals=refusals,
         facts=sheet.facts | unused,

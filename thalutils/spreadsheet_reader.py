@@ -10,9 +10,11 @@ from thalutils.entry import COLUMNS, STAGE
 from thalutils.schemas import SCHEMAS
 from thalutils.spreadsheet_file import Sheet, plain
 from thalutils.spreadsheet_settings import Clinical
-from thalutils.spreadsheet_values import LIMITS, Read
+from thalutils.spreadsheet_values import DATE_COLUMNS, LIMITS, Read
 
 LONGEST_SHOWN = 40
+# What a page may quote of a cell: more digits may be a date or a number of a person.
+PUBLIC_NUMBER = "[+\N{MINUS SIGN}-]?\\d{1,7}([.,]\\d*)?"
 
 
 class Reader:
@@ -43,7 +45,7 @@ class Reader:
     def fault(
         self, reasons: pd.Series, key: str | None = None, what: str | None = None, person: bool = False
     ) -> None:
-        """Keep faults.
+        """Keep faults, each told in the cell's own words, and as pages have it: without its text and dates.
 
         Parameters
         ----------
@@ -59,29 +61,34 @@ class Reader:
         if reasons.empty:
             return
         rows = reasons.index
-        told = self.file + " row " + pd.Series(rows.astype(str), rows, dtype=object)
+        place = self.file + " row " + pd.Series(rows.astype(str), rows, dtype=object)
         if key:
+            place += f", column {self.headers[key]}: "
             text = self.text.loc[rows, self.headers[key]]
             quoted = text.map(shown, na_action="ignore").astype("str").fillna("it")
-            told += f", column {self.headers[key]}: " + quoted + " " + reasons
+            public = text.str.fullmatch(PUBLIC_NUMBER, na=False) & (key not in DATE_COLUMNS)
+            told, reason = (place + one + " " + reasons for one in (quoted, quoted.where(public, "it")))
         else:
-            told += ": " + reasons
-        columns = {"row": rows, "key": key, "method": what, "person": person, "reason": told.to_numpy()}
+            told = reason = place + ": " + reasons
+        columns = {"row": rows, "key": key, "method": what, "person": person}
+        columns |= {"reason": reason.to_numpy(), "told": told.to_numpy()}
         self._faults.append(pd.DataFrame(columns))
 
-    def exclusions(self, participant: pd.Series, session: pd.Series) -> pd.DataFrame:
+    def exclusions(self, participant: pd.Series, session: pd.Series, *, told: bool = False) -> pd.DataFrame:
         """Return the faults as the contract's table, its index their rows; in the order of these.
 
-        `participant` and `session` are the ids of the sheet's rows.
+        `participant` and `session` are the ids of the sheet's rows. With `told` the reasons quote the cells, dates and
+        all: for the command line, and for no page.
         """
         found = self._all_faults().sort_values("row", kind="stable").set_index("row", drop=False)
+        found["reason"] = found["told" if told else "reason"]
         nobody = "row " + found["row"].astype(str)
         found["participant_id"] = found["row"].map(participant).astype("str").fillna(nobody)
         found["session_id"] = found["row"].map(session).mask(found["person"].astype(bool))
         return found.assign(stage=STAGE)[list(SCHEMAS["exclusions"].columns)]
 
     def _all_faults(self) -> pd.DataFrame:
-        nothing = pd.DataFrame(columns=["row", "key", "method", "person", "reason"])
+        nothing = pd.DataFrame(columns=["row", "key", "method", "person", "reason", "told"])
         return pd.concat(self._faults, ignore_index=True) if self._faults else nothing
 
     def account(self) -> pd.DataFrame:

@@ -63,6 +63,7 @@ SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 DIAGNOSES = {name.casefold(): name for name in GROUPS}
 TRUTHS = {"1": "1", "yes": "1", "true": "1", "0": "0", "no": "0", "false": "0"}
 LONGEST_ID, LONGEST_TEXT = 40, 60
+DATE_COLUMNS = ("visit_date", "birth_date", "onset_date")
 EARLIEST_YEAR = 1900
 _ISO = r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?:[T ].*)?"
 _DATES = {

@@ -146,7 +146,11 @@ def frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def exclusion(task: Task, stage: str, reason: str, what: str | None = None) -> dict[str, Any]:
-    """Return the row that says what was left out of a visit, and why; places in the dataset are named from there."""
+    """Return the row that says what was left out of a visit, and why; places in the dataset are named from there.
+
+    A reason of several lines, as with the last words of a program, becomes one.
+    """
+    reason = " ".join(reason.splitlines())
     for folder in (task.cohort.bids, task.cohort.root):
         reason = reason.replace(f"{folder}/", "")
     return task.row(stage=stage, method=what or task.what, reason=reason)

@@ -6,9 +6,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from command_lines import options
 
 from thalutils import stage, tables
-from thalutils.errors import ToolError
 from thalutils.imaging import alignment, brain_mask, flirt
 
 ORACLES = Path(__file__).parents[1] / "oracles"
@@ -31,16 +31,6 @@ def test_matrices_mean_what_fslpy_and_nitransforms_say(pair):
     np.testing.assert_allclose(found, pair["fslpy"], atol=ROUNDED_MM)
     np.testing.assert_allclose(found, pair["nitransforms"], atol=ROUNDED_MM)
     np.testing.assert_allclose(flirt.world_to_flirt(found, moving, fixed), MATRICES["matrix"], atol=1e-9)
-
-
-def options(words: list[str]) -> dict[str, str]:
-    """Return a command line's flags and their values; those without a value have none."""
-    found, rest = {}, words[1:]
-    for place, word in enumerate(rest):
-        if word.startswith("-"):
-            after = rest[place + 1] if place + 1 < len(rest) else "-"
-            found[word] = "" if after.startswith("-") else after
-    return found
 
 
 @pytest.mark.parametrize("strategy", ["flirt-mi", "flirt-ncc-masked", "flirt-ncc"])
@@ -88,20 +78,6 @@ def test_flirt_s_answer_comes_back_in_the_common_form(
     np.testing.assert_allclose(found, truth, atol=1e-6)
     assert {path.suffix for path in folder.iterdir()} == {".log"}
     assert len(list(folder.iterdir())) == (2 if strategy == "flirt-mi" else 1)
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ("print('bad alloc'); sys.exit(134)", "(?s)flirt ended with code 134.*bad alloc"),
-        ("print('done')", "left no 4x4 matrix"),
-        ("open(sys.argv[sys.argv.index('-omat') + 1], 'w').write('1 0 0')", "left no 4x4 matrix"),
-    ],
-)
-def test_a_flirt_that_fails_is_told(tmp_path, head, no_tools, fake_suite, body, words):
-    fake_suite("FSLDIR", "etc/fslversion", flirt=body)
-    with pytest.raises(ToolError, match=words):
-        flirt.register(head, head, "flirt-ncc", head, tmp_path)
 
 
 def test_flirt_stands_in_its_place_where_it_is_here(no_tools, fake_suite):

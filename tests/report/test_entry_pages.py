@@ -70,6 +70,18 @@ def test_a_cohort_that_publishes_shows_every_fault(cohort):
     assert "mine.csv row 2, column EDSS: &#x27;11&#x27; is not a step" in left_out
 
 
+def test_no_text_and_no_date_of_a_cell_reaches_a_page(cohort):
+    study = cohort(publish_individuals=True)
+    study.tables_path.write_text("Code,Size,EDSS\np1,12,refused\np2,12,1975-04-03\np3,12,2\n")
+    study = Cohort.load("mine")
+    page = entry_pages.left_out(study).data
+    page += saved(page).to_csv()
+    assert page.count("column EDSS: it is") == 4
+    for word in ("refused", "1975"):
+        assert word not in page
+        assert word in study.told_exclusions["reason"].str.cat()
+
+
 def test_a_page_of_a_sheet_that_cannot_be_used_fails_with_what_is_wrong(cohort):
     study = cohort()
     study.tables_path.write_text("Code,EDSS\np1,2\n")

@@ -40,6 +40,11 @@ def test_every_chosen_method_has_a_curve_or_a_sentence():
     assert "Mine: no specification has a slope." in html
 
 
+def test_a_method_of_a_users_table_is_text_and_no_markup():
+    found = specifications(("FIRST", *PAPER, 0.5, 0.01), ("<b>mine</b>", *PAPER, np.nan, np.nan))
+    assert "&lt;b&gt;mine&lt;/b&gt;: no spec" in specification_pages.curves(found, "FIRST,<b>mine</b>").data
+
+
 def test_nothing_fitted_is_told_and_not_counted():
     none = specifications(("FIRST", *PAPER, np.nan, np.nan)).assign(note="6 people.")
     assert "6 people." in specification_pages.curves(none, "").data

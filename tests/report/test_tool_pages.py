@@ -53,7 +53,24 @@ def test_what_was_run_and_what_was_read_is_told_from_the_results(cohort):
     assert found["hMRI toolbox"] == "read here"
     assert found["SIENA"] == "run here"
     assert found["FreeSurfer"] == found["DBSegment"] == found["SAMSEG"] == tool_pages.NEVER
-    (cohort.bids / "derivatives" / "siena").mkdir(parents=True)
+
+
+def test_siena_is_read_of_whom_there_is_a_report_and_was_run_of_the_others(make_dataset, monkeypatch):
+    table = catalogue.tools_table().assign(version="of this machine")
+    monkeypatch.setattr(catalogue, "tools_table", lambda: table)
+    cohort = make_dataset()
+    rows = [
+        {"participant_id": person, "engine": "SIENA", "pbvc_percent": -0.4} for person in ("sub-01", "sub-02")
+    ]
+    write(cohort, "brain_change", *rows)
+    place = cohort.bids / "derivatives" / "siena"
+    place.mkdir(parents=True)  # a folder without a report of these people is none of theirs
+    assert tool_pages.status(cohort)["SIENA"] == "run here"
+    (place / "sub-01").mkdir()
+    (place / "sub-01" / "report.siena").touch()
+    assert tool_pages.status(cohort)["SIENA"] == "run here and read here"
+    assert tool_pages.versions(cohort)["SIENA"] == "of this machine (run here), not recorded (read here)"
+    write(cohort, "brain_change", rows[0])
     assert tool_pages.status(cohort)["SIENA"] == "read here"
 
 

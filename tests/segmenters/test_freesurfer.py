@@ -1,6 +1,7 @@
 """FreeSurfer: its files as it writes them, of any version, and recon-all up to the program."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from thalutils.errors import CohortError, ToolError
+from thalutils.files import read_json
 from thalutils.segmenters import freesurfer
 from thalutils.segmenters.freesurfer import FreeSurfer
 from thalutils.segmenters.lta import read_lta
@@ -99,6 +101,18 @@ def test_statistics_of_either_version(tmp_path, text, etiv, sides):
     path.write_text(text)
     assert freesurfer.read_etiv_ml(path) == pytest.approx(etiv)
     assert freesurfer.read_volumes_ml(path) == pytest.approx(sides)
+
+
+def test_statistics_of_another_run_than_the_aseg_are_warned_of(tmp_path, scan):
+    """The two cubes hold 17^3 mm3 each, of which the T1w's grid has a little less or more."""
+    for told, warned in ((4913.0, 0), (7219.5, 1)):
+        stats = STATS_7.replace("7219.5", str(told)).replace("7001.4", str(told))
+        out = tmp_path / f"out-{told}"
+        out.mkdir()
+        FreeSurfer().read(subject(tmp_path / "s", stats), scan, out)
+        warnings = read_json(out / "warnings.json")["warnings"]
+        assert len(warnings) == warned
+    assert "its statistics 14.4 mL" in warnings[0]
 
 
 def test_statistics_that_lack_a_number_are_named(tmp_path):
@@ -249,18 +263,37 @@ def test_recon_all_runs_and_its_subject_is_read(tmp_path, scan, no_tools, fake_s
     assert not (folder / "subjects" / "fsaverage").exists()
 
 
-@pytest.mark.parametrize(
-    ("body", "limit", "words"),
-    [
-        ("print('ERROR: no disk'); sys.exit(1)", "60", "ended with code 1.*ERROR: no disk"),
-        ("print('begins', flush=True); time.sleep(60)", "1", "stopped after 1 s without an end.*begins"),
-        ("print('done')", "60", "ended without aseg.mgz"),
-    ],
-)
-def test_a_recon_all_that_fails_says_why(
-    tmp_path, scan, no_tools, fake_suite, monkeypatch, body, limit, words
-):
-    fake_suite("FREESURFER_HOME", "build-stamp.txt", recon__all=body)
-    monkeypatch.setenv("THALUTILS_FREESURFER_LIMIT_S", limit)
-    with pytest.raises(ToolError, match=f"(?s){words}"):
-        FreeSurfer().segment(scan, scan, tmp_path, "full")
+def test_a_container_needs_a_licence_from_outside(tmp_path, no_tools, monkeypatch):
+    """Without one every recon-all would fail after it had begun."""
+    engine = tmp_path / "engines" / "docker"
+    engine.parent.mkdir()
+    engine.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(engine.parent))
+    monkeypatch.setenv("THALUTILS_FREESURFER_IMAGE", "docker:freesurfer/freesurfer:7.4.1")
+    state = FreeSurfer().availability()
+    assert not state.ok and "FS_LICENSE is not set" in state.reason
+    monkeypatch.setenv("FS_LICENSE", str(tmp_path / "license.txt"))
+    assert "license.txt is absent" in FreeSurfer().availability().reason
+    (tmp_path / "license.txt").touch()
+    assert FreeSurfer().availability().ok
+
+
+def test_a_container_sees_scans_that_are_links(tmp_path, scan, monkeypatch):
+    """As DataLad lays them out: what they lead to lies in no folder of the visit."""
+    ready = subject(tmp_path / "ready")
+    link = tmp_path / "anat" / "t1w.nii.gz"
+    link.parent.mkdir()
+    link.symlink_to(Path("..") / scan.name)
+    folder = tmp_path / "run"
+    folder.mkdir()
+
+    def run(suite, argv, *, log, timeout_s, folders):
+        for flag in ("-i", "-T2"):
+            seen = argv[argv.index(flag) + 1].resolve(strict=True)
+            assert any(seen.is_relative_to(Path(one).resolve()) for one in folders)
+            assert seen.read_bytes() == scan.read_bytes() and seen.name.endswith(".nii.gz")
+        shutil.copytree(ready, argv[argv.index("-sd") + 1] / "subject")
+
+    monkeypatch.setattr(freesurfer.programs, "run", run)
+    FreeSurfer().segment_with(link, {"T2w": link}, scan, folder, "full")
+    assert (folder / "thalamus.nii.gz").exists() and not list(folder.glob("T*w.nii*"))

@@ -89,7 +89,30 @@ def test_all_contrasts_take_one_load_and_no_nan_reaches_it(tmp_path, images, ins
 def test_an_image_of_nothing_but_nan_is_refused():
     image = nib.Nifti1Image(np.full(SHAPE, np.nan, np.float32), AFFINE)
     with pytest.raises(ToolError, match="no finite voxel"):
-        mindglide.cleaned(image)
+        mindglide.cleaned(image, "MindGlide on R1")
+
+
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_an_image_of_nothing_leaves_the_other_contrasts(tmp_path, images, installed, value):
+    nib.save(nib.Nifti1Image(np.full(SHAPE, value, np.float32), AFFINE), images["R1"])
+    folder = tmp_path / "out"
+    folder.mkdir()
+    faults = MindGlide().label(images, folder)
+    assert list(faults) == ["R1"] and "MindGlide on R1: the image has no finite voxel" in faults["R1"]
+    assert {path.name for path in folder.glob("*.nii.gz")} == {"T1.nii.gz", "FLAIR.nii.gz"}
+
+
+def test_a_scan_that_mindglide_fails_on_leaves_the_other_contrasts(tmp_path, images, installed):
+    """MindGlide labels the other scans of its folder, and then ends with an error."""
+    fails = 'if name == "FLAIR.nii.gz":\n        print("cannot label", name)\n        continue\n    '
+    body = STAND_IN.replace("image = nibabel", f"{fails}image = nibabel") + "sys.exit(1)\n"
+    (installed / "bin" / "mindglide").write_text(body)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    faults = MindGlide().label(images, folder)
+    assert list(faults) == ["FLAIR"]
+    assert "mindglide ended with code 1" in faults["FLAIR"] and "cannot label FLAIR" in faults["FLAIR"]
+    assert {path.name for path in folder.glob("*.nii.gz")} == {"T1.nii.gz", "R1.nii.gz"}
 
 
 def test_weights_that_are_named_are_used_and_must_be_there(installed, monkeypatch, tmp_path):

@@ -47,6 +47,18 @@ def test_every_version_of_a_cohort_is_named_and_what_names_none_is_said(make_dat
     assert read_version(cohort, "FreeSurfer") == "6.0.0, 7.4.1, not recorded in some"
 
 
+def test_a_person_whose_subject_cannot_be_told_leaves_the_versions_of_the_others(make_dataset):
+    """Two longitudinal results of one visit are refused by the segmentation, which says so."""
+    cohort = make_dataset(people=("sub-01", "sub-02"), visits=())
+    place = cohort.bids / "derivatives" / "freesurfer"
+    for base in ("a", "b"):
+        subject(
+            place / f"sub-01_ses-01.long.{base}", "freesurfer-linux-centos7_x86_64-7.1.1-20200723-8b40551"
+        )
+    subject(place / "sub-02", "freesurfer-linux-centos7_x86_64-7.4.1-20230613-7eb8460")
+    assert read_version(cohort, "FreeSurfer") == "7.4.1"
+
+
 @pytest.mark.parametrize(
     ("said", "version"),
     [

@@ -236,6 +236,7 @@ def test_labels_that_a_run_left_on_another_grid_are_set_aside_and_the_rest_goes_
             like = nib.load(path)
             data = deep_grey_labels()[: -1 if contrast == "FLAIR" else None]
             mindglide.save_labels(nib.Nifti1Image(data, like.affine), like, folder, contrast, contrast)
+        return {}
 
     monkeypatch.setattr(MindGlide, "label", label)
     monkeypatch.setattr(MindGlide, "availability", lambda self: Availability(True, "1.3.0"))
@@ -256,6 +257,7 @@ def test_mindglide_takes_all_contrasts_of_a_visit_at_once(task, monkeypatch):
         for contrast, path in images.items():
             like = nib.load(path)
             nib.save(nib.Nifti1Image(deep_grey_labels(), like.affine), folder / f"{contrast}.nii.gz")
+        return {}
 
     monkeypatch.setattr(MindGlide, "label", label)
     monkeypatch.setattr(MindGlide, "availability", lambda self: Availability(True, "1.3.0"))
@@ -274,6 +276,33 @@ def test_mindglide_takes_all_contrasts_of_a_visit_at_once(task, monkeypatch):
     origins = {row["method"]: row["origin"] for row in session.fuse(task)["masks"]}
     assert origins == {"MindGlide-T1": "read", "MindGlide-FLAIR": "run", "MindGlide-R1": "run"}
     assert {"MindGlide-T1-R1-FLAIR", "MindGlide-T1-FLAIR"} <= set(session.made(task.cohort, task.session))
+
+
+def test_a_contrast_that_fails_leaves_the_others_and_is_tried_again_alone(task, monkeypatch):
+    seen = []
+
+    def label(self, images, folder):
+        seen.append(sorted(images))
+        (folder / "mindglide.log").write_text("out of memory")
+        for contrast, path in images.items():
+            if contrast != "FLAIR":
+                like = nib.load(path)
+                nib.save(nib.Nifti1Image(deep_grey_labels(), like.affine), folder / f"{contrast}.nii.gz")
+        return {"FLAIR": "mindglide ended with code 1. Its last words:\nout of memory"}
+
+    monkeypatch.setattr(MindGlide, "label", label)
+    monkeypatch.setattr(MindGlide, "availability", lambda self: Availability(True, "1.3.0"))
+    save(task, endings.IMAGES["FLAIR"], np.asarray(nib.load(task.session.image("T1w")).dataobj))
+    mine = Task(task.cohort, task.session, "MindGlide T1+FLAIR", task.options)
+    for _ in range(2):
+        (exclusion,) = session.segment(mine)["exclusions"]
+        assert exclusion["method"] == "MindGlide-FLAIR"
+        assert "Its last words: out of memory The whole output is in " in exclusion["reason"]
+        assert task.derivative(endings.structures_ending("MindGlide-T1")).exists()
+        assert not task.derivative(endings.structures_ending("MindGlide-FLAIR")).exists()
+    assert seen == [["FLAIR", "T1"], ["FLAIR"]]
+    (log,) = (task.cohort.cache / "failed").glob("segment-MindGlide-*/mindglide.log")
+    assert log.read_text() == "out of memory"
 
 
 def test_envelopes_are_names_of_masks():

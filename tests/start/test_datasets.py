@@ -1,6 +1,7 @@
 """Datasets as other laboratories have them, each from `init` over `check` to its first stages."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +15,7 @@ from thalutils.cohort import Cohort
 from thalutils.imaging import alignment, maps, quality
 from thalutils.simulate import sequences
 
+REPOSITORY = Path(__file__).parents[2]
 SHAPE, AFFINE = (24, 26, 24), np.diag([5.0, 5.0, 5.0, 1.0])
 R1_PER_S, R2STAR_PER_S = 0.9, 20.0
 TR_S, FLIPS = 0.025, {"PDw": 6.0, "T1w": 21.0, "MTw": 6.0}
@@ -42,6 +44,39 @@ def save_mpm(anat: Path, stem: str) -> None:
             name = f"{stem}_acq-{contrast}_echo-{number}_{KINDS[contrast]}_MPM.nii.gz"
             said = {"RepetitionTimeExcitation": TR_S, "EchoTime": te, "FlipAngle": FLIPS[contrast]}
             save(anat / name, signal * np.exp(-te * R2STAR_PER_S), **said)
+
+
+def lay_out_mpm(bids: Path, nominal: float = 100) -> None:
+    """One person with multi-parameter scans, the map of the transmit field among the derivatives."""
+    save_mpm(bids / "sub-01" / "anat", "sub-01")
+    save(bids / "derivatives" / "hmri" / "sub-01" / "fmap" / "sub-01_TB1map.nii.gz", ball(1.1 * nominal))
+    for flip in (1, 2):
+        save(bids / "sub-01" / "fmap" / f"sub-01_echo-1_flip-0{flip}_TB1EPI.nii.gz", ball(5.0))
+    described(bids, "MPM example")
+
+
+def lay_out_single(bids: Path) -> None:
+    """Two people without folders of sessions, with ready maps of T1 and a table of their own words."""
+    for person in ("sub-A1", "sub-A2"):
+        save(bids / person / "anat" / f"{person}_T1w.nii.gz", ball(900.0))
+        save(bids / "derivatives" / "mp2rage" / person / "anat" / f"{person}_T1map.nii.gz", ball(1200.0, 0))
+    described(bids, "One visit each")
+    (bids / "participants.tsv").write_text(
+        "participant_id\tage\tgender\tdiagnosis\tEDSS\nsub-A1\t40\tfemale\tRR\t2.5\nsub-A2\t50\t2\tpatient\t-99\n"
+    )
+    said = {"gender": {"Levels": {"2": "male"}}}
+    (bids / "participants.json").write_text(json.dumps(said))
+
+
+def lay_out_runs(bids: Path) -> None:
+    """A person with two visits, of several acquisitions and runs each, one after a contrast agent."""
+    for visit in ("ses-1", "ses-2"):
+        anat = bids / "sub-01" / visit / "anat"
+        stem = f"sub-01_{visit}"
+        for name in ("acq-mprage_run-1", "acq-mprage_run-2", "acq-tfl", "acq-mprage_ce-gad"):
+            save(anat / f"{stem}_{name}_T1w.nii.gz", ball(900.0))
+        save(anat / f"{stem}_run-2_FLAIR.nii.gz", ball(500.0))
+    described(bids, "Runs")
 
 
 def described(bids: Path, name: str) -> None:
@@ -84,11 +119,7 @@ def stages(checkout):
 @pytest.mark.parametrize("nominal", [100, 1])
 def test_a_multi_parameter_dataset_as_the_public_example_is_laid_out(checkout, in_process, nominal):
     bids = checkout / "data" / "qmri_mpm"
-    save_mpm(bids / "sub-01" / "anat", "sub-01")
-    save(bids / "derivatives" / "hmri" / "sub-01" / "fmap" / "sub-01_TB1map.nii.gz", ball(1.1 * nominal))
-    for flip in (1, 2):
-        save(bids / "sub-01" / "fmap" / f"sub-01_echo-1_flip-0{flip}_TB1EPI.nii.gz", ball(5.0))
-    described(bids, "MPM example")
+    lay_out_mpm(bids, nominal)
     content, text = init(checkout, "qmri_mpm")
     assert content["title"] == "MPM example"
     assert content["scans"] == {
@@ -114,15 +145,7 @@ def test_a_multi_parameter_dataset_as_the_public_example_is_laid_out(checkout, i
 
 def test_a_dataset_of_one_session_without_session_folders(checkout, in_process):
     bids = checkout / "data" / "single"
-    for person in ("sub-A1", "sub-A2"):
-        save(bids / person / "anat" / f"{person}_T1w.nii.gz", ball(900.0))
-        save(bids / "derivatives" / "mp2rage" / person / "anat" / f"{person}_T1map.nii.gz", ball(1200.0, 0))
-    described(bids, "One visit each")
-    (bids / "participants.tsv").write_text(
-        "participant_id\tage\tgender\tdiagnosis\tEDSS\nsub-A1\t40\tfemale\tRR\t2.5\nsub-A2\t50\t2\tpatient\t-99\n"
-    )
-    said = {"gender": {"Levels": {"2": "male"}}}
-    (bids / "participants.json").write_text(json.dumps(said))
+    lay_out_single(bids)
     content, text = init(checkout, "single")
     assert content["scans"] == {"R1": {"suffix": "T1map", "folder": "derivatives/mp2rage", "unit": "ms"}}
     (table,) = content["clinical"]
@@ -149,13 +172,7 @@ def test_a_dataset_of_one_session_without_session_folders(checkout, in_process):
 
 def test_a_dataset_with_runs_and_acquisitions_and_scores_by_visit(checkout, in_process, tmp_path):
     bids = checkout / "data" / "runs"
-    for visit in ("ses-1", "ses-2"):
-        anat = bids / "sub-01" / visit / "anat"
-        stem = f"sub-01_{visit}"
-        for name in ("acq-mprage_run-1", "acq-mprage_run-2", "acq-tfl", "acq-mprage_ce-gad"):
-            save(anat / f"{stem}_{name}_T1w.nii.gz", ball(900.0))
-        save(anat / f"{stem}_run-2_FLAIR.nii.gz", ball(500.0))
-    described(bids, "Runs")
+    lay_out_runs(bids)
     scores = tmp_path / "scores.csv"
     scores.write_text(
         "ID;Visit;Days from baseline;EDSS;Centre;Remarks\n01;1;0;2,5;Kiel;x\n01;2;360;3,0;Kiel;y\n07;1;0;1,0;Ulm;z\n"
@@ -197,3 +214,39 @@ def test_a_dataset_with_runs_and_acquisitions_and_scores_by_visit(checkout, in_p
     ]
     assert excluded.empty
     assert [alignment.pieces(cohort)(session) for session in cohort.sessions()] == [("FLAIR",)] * 2
+
+
+LAYOUTS = {"qmri_mpm": lay_out_mpm, "single": lay_out_single, "runs": lay_out_runs}
+# Of each, what the page of the acquisition has of its scans.
+SHOWN = {"qmri_mpm": ("MPM-PDw", "TB1map"), "single": ("T1w", "R1"), "runs": ("T1w", "FLAIR")}
+
+
+@pytest.mark.slow
+def test_every_layout_goes_on_to_a_book_without_an_edit(checkout, monkeypatch):
+    """One book of all three, of the one stage that needs nothing but scans; questions stay open."""
+    monkeypatch.setenv("THALUTILS_JOBS", "1")
+    page = "2-4-acquisition"
+    (stage_settings,) = (
+        one
+        for one in yaml.safe_load((REPOSITORY / "notebooks" / "stages.yml").read_text())
+        if one["name"] == page
+    )
+    (checkout / "notebooks" / "stages.yml").write_text(yaml.safe_dump([stage_settings]))
+    contents = {"format": "jb-book", "root": "book/index", "chapters": [{"file": f"notebooks/{page}"}]}
+    (checkout / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False))
+    for file in (f"notebooks/{page}.ipynb", "_config.yml", "book/references.bib"):
+        (checkout / file).parent.mkdir(exist_ok=True)
+        shutil.copyfile(REPOSITORY / file, checkout / file)
+    shutil.copytree(REPOSITORY / "book" / "_static", checkout / "book" / "_static")
+    (checkout / "book" / "index.md").write_text(f"# The book\n\nSee {{doc}}`/notebooks/{page}`.\n")
+    for name, lay_out in LAYOUTS.items():
+        lay_out(checkout / "data" / name)
+        init(checkout, name)
+        assert "1 of 1 stages would run" in thalutils("check", name)
+        thalutils("run", name)
+    thalutils("book", *LAYOUTS)
+    html = checkout / "build" / f"html-{'-'.join(LAYOUTS)}" / "notebooks"
+    for name, kinds in SHOWN.items():
+        text = (html / f"{page}{'' if name == 'qmri_mpm' else f'--{name}'}.html").read_text()
+        article = text[text.index("<article") : text.index("</article>")]
+        assert all(f">{kind}</td>" in article for kind in kinds), name

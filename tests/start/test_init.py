@@ -4,10 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import nibabel as nib
 import pytest
 from typer.testing import CliRunner
 
 from thalutils import cli
+from thalutils.cohort import Cohort
 from thalutils.errors import CohortError, TableError, UsageError
 from thalutils.start import clinical, scans
 from thalutils.start.clinical import _marks, _units
@@ -139,6 +141,76 @@ def test_a_table_without_ids_or_without_anything_of_use_is_not_used(make_dataset
     assert not found.settings and not found.questions and "none of its columns is used" in found.remarks[0]
 
 
+def written(checkout: Path, name: str) -> str:
+    """Return the YAML of a cohort, its comments each in one line."""
+    text = (checkout / "cohorts" / f"{name}.yml").read_text()
+    return text.replace("\n#     ", " ").replace("\n#   ", " ")
+
+
+@pytest.mark.parametrize(
+    ("rows", "sex", "group"),
+    [
+        ("participant_id\tsex\nsub-01\tF\nsub-02\tM\n", ["F", "M"], ["unknown"] * 2),
+        ("participant_id\tsex\nsub-01\tfemale\nsub-02\tmale\n", ["F", "M"], ["unknown"] * 2),
+        ("participant_id\tsex\nsub-01\tf\nsub-02\tm\n", ["F", "M"], ["unknown"] * 2),
+        ("participant_id\tgroup\nsub-01\trrms\nsub-02\tHC\n", [None] * 2, ["RRMS", "HC"]),
+        ("participant_id\tsex\n01\tF\n02\tM\n", ["F", "M"], ["unknown"] * 2),
+    ],
+)
+def test_a_table_of_people_has_a_map_unless_the_study_reads_it_as_it_is(
+    make_dataset, checkout, rows, sex, group
+):
+    bids = make_dataset("words", rows=rows).bids
+    assert init("new", "--bids", bids).exit_code == 0
+    text = written(checkout, "new")
+    assert "Nothing stays open." in text
+    assert ("no map is needed" in text) == ("sub-01\tF" in rows)
+    assert ("\nclinical:\n" in text) != ("no map is needed" in text)
+    people = Cohort.load("new").participants
+    assert people["participant_id"].tolist() == ["sub-01", "sub-02"]
+    assert [None if isinstance(one, float) else one for one in people["sex"]] == sex
+    assert people["group"].tolist() == group
+
+
+def test_a_word_that_is_asked_about_has_a_place_for_the_answer(make_dataset, checkout):
+    bids = make_dataset("words", rows="participant_id\tgroup\nsub-01\tpatient\nsub-02\tHC\n").bids
+    assert init("new", "--bids", bids).exit_code == 0
+    text = written(checkout, "new")
+    assert "QUESTION: what does 'patient' (1 row) of group stand for?" in text
+    assert Cohort.load("new").participants["group"].tolist() == ["unknown", "HC"]
+    path = checkout / "cohorts" / "new.yml"
+    answer = '      group: group\n    values:\n      group: {"patient": MS}\n'
+    path.write_text(path.read_text().replace("      group: group\n", answer))
+    assert Cohort.load("new").participants["group"].tolist() == ["MS", "HC"]
+
+
+def test_a_table_of_people_without_ids_is_not_called_ready_and_the_answer_makes_it_so(make_dataset, checkout):
+    bids = make_dataset("words", rows="name\tage\nsub-01\t30\nsub-02\t40\n").bids
+    assert init("new", "--bids", bids).exit_code == 0
+    text = written(checkout, "new")
+    assert "no map is needed" not in text and "2 questions stay open" in text
+    answer = "clinical: [{visits: data/words/participants.tsv, columns: {participant_id: X}}]"
+    assert answer in text
+    path = checkout / "cohorts" / "new.yml"
+    with pytest.raises(TableError, match="column participant_id is missing"):
+        _ = Cohort.load("new").participants
+    path.write_text(path.read_text() + answer.replace("X", "name") + "\n")
+    assert Cohort.load("new").participants["participant_id"].tolist() == ["sub-01", "sub-02"]
+    path.write_text(path.read_text().replace(answer.replace("X", "name"), ""))
+    (bids / "participants.tsv").unlink()
+    assert Cohort.load("new").participants["participant_id"].tolist() == ["sub-01", "sub-02"]
+
+
+def test_another_table_of_people_is_not_passed_over_for_a_plain_participants_tsv(
+    make_dataset, checkout, tmp_path
+):
+    bids = make_dataset("words").bids
+    path = tmp_path / "people.tsv"
+    path.write_text("participant_id\tsex\nsub-01\tF\nsub-02\tM\n")
+    assert init("new", "--bids", bids, "--participants", path).exit_code == 0
+    assert Cohort.load("new").participants["sex"].tolist() == ["F", "M"]
+
+
 @pytest.mark.parametrize(
     ("header", "said", "units"),
     [
@@ -185,3 +257,13 @@ def test_masks_of_several_raters_are_found_whether_sided_or_plain(make_dataset, 
     shutil.rmtree(cohort.bids / "derivatives" / "x")
     assert init("one", "--bids", cohort.bids).exit_code == 0
     assert "  manual: derivatives/ben\n" in (checkout / "cohorts" / "one.yml").read_text()
+
+
+def test_masks_that_are_not_packed_are_found_as_the_cohort_reads_them(make_dataset, head_file, checkout):
+    cohort = make_dataset("drawn")
+    place = cohort.bids / "derivatives" / "anna" / "sub-01" / "ses-01" / "anat"
+    place.mkdir(parents=True)
+    nib.save(nib.load(head_file), place / "sub-01_ses-01_desc-thalamus_mask.nii")
+    assert init("plain", "--bids", cohort.bids).exit_code == 0
+    found = Cohort.load("plain")
+    assert found.reference("manual", found.sessions()[0]) is not None

@@ -88,6 +88,14 @@ def finished_report(cohort: Cohort, participant_id: str) -> Path | None:
     return found[0] if found else None
 
 
+def has_report(cohort: Cohort, participant_id: str) -> bool:
+    """Return whether a person has a finished report, or several, of which none is read."""
+    try:
+        return finished_report(cohort, participant_id) is not None
+    except ToolError:
+        return True
+
+
 def command() -> list[str]:
     """Return the command line; SIENA takes bare file names, so that it runs in their folder."""
     return ["siena", "A.nii.gz", "B.nii.gz", "-o", "out"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pandas as pd
 from IPython.display import HTML
 
@@ -67,7 +69,7 @@ def curves(found: pd.DataFrame, listed: str) -> HTML:
 def _curve(fits: pd.DataFrame, method: str, limits: tuple[float, float]) -> HTML:
     mine = fits[fits["method"] == method].reset_index(drop=True)
     if mine.empty:
-        return note(f"{method}: no specification has a slope.")
+        return note(f"{escape(method)}: no specification has a slope.")
     flat = reported.flat()
     theirs = flat[
         (flat["section"] == "longitudinal") & (flat["quantity"] == "beta") & (flat["method"] == method)

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from thalutils import finished
 from thalutils import tables as contract
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
+from thalutils.imaging import siena
 from thalutils.report import figures, pictures, privacy, tables
 from thalutils.report.embed import note
 from thalutils.segmenters import catalogue
@@ -94,8 +94,10 @@ def status(cohort: Cohort) -> dict[str, str]:
     )
     seen["deepbet"] |= {RUN} if "deepbet" in _column(cohort, "brain_masks", "source") else set()
     seen["hMRI toolbox"] |= {READ} if "hMRI" in _column(cohort, "maps", "source") else set()
-    if cohort.kind == "scans" and "SIENA" in _column(cohort, "brain_change", "engine"):
-        seen["SIENA"] |= {READ if finished.folder(cohort, "SIENA") else RUN}
+    if cohort.kind == "scans":
+        change = _read(cohort, "brain_change")
+        people = change.loc[change["engine"] == siena.ENGINE, "participant_id"]
+        seen["SIENA"] |= {READ if siena.has_report(cohort, person) else RUN for person in people}
     if cohort.kind == "scans" and not cohort.simulated:
         drawn = any(cohort.reference("manual", session) for session in cohort.sessions())
         seen["ITK-SNAP"] |= {READ} if drawn else set()

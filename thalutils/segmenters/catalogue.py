@@ -8,10 +8,12 @@ import pandas as pd
 
 from thalutils import programs
 from thalutils.errors import ToolError
+from thalutils.imaging import flirt, siena
 from thalutils.segmenters.protocol import Availability, Segmenter, method_name
 from thalutils.segmenters.registry import SEGMENTERS
+from thalutils.segmenters.session import methods
 
-COLUMNS = ("name", "available", "version", "where", "licence", "reason", "fills")
+COLUMNS = ("name", "available", "version", "where", "licence", "reason", "fills", "columns")
 FSL_LICENCE = "FSL licence, free for non-commercial use"
 
 
@@ -69,6 +71,11 @@ CARDS = {
         "the reference manual",
     ),
 }  # fmt: skip
+# What tables call the strategies, engines and sources of tools that draw no thalami.
+NAMES = {
+    "FLIRT": (*flirt.R1_STRATEGIES, flirt.FLAIR_STRATEGY), "SIENA": (siena.ENGINE,), "ANTs": ("ants-rigid",),
+    "hMRI toolbox": ("hMRI",), "deepbet": ("deepbet",), "ITK-SNAP": ("manual",),
+}  # fmt: skip
 # Programs that make files which the study reads, and that it never runs.
 READ_ONLY = ("hMRI toolbox", "ITK-SNAP")
 
@@ -107,6 +114,17 @@ def methods_of(name: str) -> list[str]:
     return [method_name(tool, contrast) for contrast in tool.contrasts] if tool else []
 
 
+def columns_of(name: str) -> list[str]:
+    """Return under which names the book has what a tool makes: methods of masks, with their ensembles, or those of :data:`NAMES`.
+
+    Examples
+    --------
+    >>> columns_of("FIRST"), columns_of("SIENA"), "ThalNet-T1-R1-FLAIR" in columns_of("ThalNet")
+    (['FIRST'], ['SIENA'], True)
+    """
+    return [method for method in methods() if method.split("-")[0] == name] + list(NAMES.get(name, ()))
+
+
 def tools_table() -> pd.DataFrame:
     """List every tool of the study.
 
@@ -114,7 +132,8 @@ def tools_table() -> pd.DataFrame:
     -------
     DataFrame
         ``name``; ``available``, yes or no; ``version``; ``where`` it is; ``licence``; ``reason``, why it is
-        not here and what to do to get it; ``fills``, the columns of the book that it would fill.
+        not here and what to do to get it; ``fills``, what of the book it would fill, in words; ``columns``, the
+        same as the names that tables have for it, with commas.
     """
     rows = []
     for name, state in availability().items():
@@ -124,6 +143,6 @@ def tools_table() -> pd.DataFrame:
             reason = f"{reason} To get it: {card.get}."
         rows.append(
             (name, "yes" if state.ok else "no", state.version or None, state.where or None, card.licence,
-             reason, card.fills)
+             reason, card.fills, ",".join(columns_of(name)))
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -29,6 +29,8 @@ LEFT_LABELS, RIGHT_LABELS = (24, 26, 30), (25, 27, 31)
 # with itself; a header says the same without one.
 CONFORMED = "preprocessed_v3"
 BRAIN_FILE = "dbsegment-brain.nii.gz"
+# It leaves one beside the native labels, under their name.
+ITS_BRAINS = "*_brainmask.nii.gz"
 
 
 class DBSegment:
@@ -70,12 +72,13 @@ class DBSegment:
         self.read(out / CONFORMED / "head.nii.gz", image, folder)
 
     def finished(self, cohort: Cohort, session: Session) -> Path | None:
-        """Return the visit's labels at 1 mm in the cohort's folder for DBSegment."""
+        """Return the visit's labels at 1 mm in the cohort's folder for DBSegment, else its native ones."""
         within = finished.folder(cohort, self.name)
         if within is None:
             return None
         places = (within / CONFORMED, within)
-        found = (finished.find(one, session, "*T1w*.nii.gz", "*.nii.gz") for one in places if one.is_dir())
+        patterns = ("*T1w*.nii.gz", "*.nii.gz")
+        found = (finished.find(one, session, *patterns, but=ITS_BRAINS) for one in places if one.is_dir())
         return next((path for path in found if path), None)
 
     def depends_on(self, found: Path) -> list[Path]:

@@ -6,10 +6,10 @@ import nibabel as nib
 import numpy as np
 
 from thalutils.errors import ToolError
-from thalutils.files import hash_file, read_json, write_json
+from thalutils.files import beside, hash_file, hash_json, place, read_json, write_json
 from thalutils.imaging import brain_mask
 from thalutils.imaging.envelope import deep_grey_in_envelope, envelope_checks
-from thalutils.process import cached, code_hash
+from thalutils.process import FAILED_LOGS, cached, code_hash, is_cached, keep_logs
 from thalutils.segmenters.endings import (
     ENSEMBLE_STAGE,
     STAGE,
@@ -34,11 +34,6 @@ def label(task: Task, tool: MindGlide, contrasts: tuple[str, ...]) -> Rows:
 
     A contrast whose result cannot be used becomes an exclusion, with its deep grey matter kept aside, to be shown; the
     others go on.
-
-    Raises
-    ------
-    ToolError
-        Where the network fails.
     """
     ready = tool.finished(task.cohort, task.session)
     rows: Rows = {"exclusions": []}
@@ -56,18 +51,49 @@ def label(task: Task, tool: MindGlide, contrasts: tuple[str, ...]) -> Rows:
     state = tool.availability()
     if not images or not state.ok:
         return rows
-    key = {
-        "images": {contrast: hash_file(path) for contrast, path in images.items()},
-        "tool": [tool.name, state.version],
-        "options": tool.options(task.options["preset"]),
-    }
-    made = cached(task.cohort.cache, f"segment-{tool.name}", key, lambda to: tool.label(images, to))
+    made, faults = _run(task, tool, images, state.version)
     for contrast in images:
         try:
-            _keep(task, tool, contrast, made, {"origin": "run", "version": state.version})
+            if contrast in faults:
+                raise ToolError(faults[contrast])
+            _keep(task, tool, contrast, made[contrast], {"origin": "run", "version": state.version})
         except ToolError as error:
             rows["exclusions"].append(exclusion(task, STAGE, str(error), f"{tool.name}-{contrast}"))
     return rows
+
+
+def _run(
+    task: Task, tool: MindGlide, images: dict[str, Path], version: str
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """Label in one load what is not labelled yet; return by contrast the folder of its labels, or why there is none."""
+    step, cache = f"segment-{tool.name}", task.cohort.cache
+    keys = {
+        contrast: {
+            "contrast": contrast, "image": hash_file(path), "tool": [tool.name, version],
+            "options": tool.options(task.options["preset"]),
+        }
+        for contrast, path in images.items()
+    }  # fmt: skip
+    wanted = {one: path for one, path in images.items() if not is_cached(cache, step, keys[one])}
+    with beside(cache / step / "load") as scratch:
+        faults = {}
+        if wanted:
+            scratch.mkdir()
+            faults = tool.label(wanted, scratch)
+        if faults:
+            kept = keep_logs(scratch, cache / FAILED_LOGS / f"{step}-{hash_json(keys)[:24]}")
+            faults = {contrast: f"{reason}{kept}" for contrast, reason in faults.items()}
+
+        def take(contrast: str, folder: Path) -> None:
+            for path in (*scratch.glob(f"{contrast}[.-]*"), *scratch.glob("*.log")):
+                place(path, folder / path.name)
+
+        made = {
+            contrast: cached(cache, step, keys[contrast], lambda to, one=contrast: take(one, to))
+            for contrast in images
+            if contrast not in faults
+        }
+    return made, faults
 
 
 def _read_finished(task: Task, tool: MindGlide, contrast: str, found: Path, image: Path) -> Path:

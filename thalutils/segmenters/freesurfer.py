@@ -12,13 +12,15 @@ from thalutils import finished, programs
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ToolError
-from thalutils.files import hash_file, write_json
+from thalutils.files import hash_file, place, write_json
+from thalutils.imaging import masks
 from thalutils.segmenters.lta import read_lta
 from thalutils.segmenters.protocol import (
     INTRACRANIAL_FILE,
     LEFT,
     RIGHT,
     STRUCTURES_FILE,
+    WARNINGS_FILE,
     Availability,
     load_result,
     onto_grid,
@@ -29,6 +31,8 @@ TIME_LIMIT_S = 24 * 3600.0
 SUBJECT = "subject"
 ASEG, STATS = Path("mri") / "aseg.mgz", Path("stats") / "aseg.stats"
 MEASURE = "EstimatedTotalIntraCranialVol"
+# Its statistics weigh voxels that it shares with a neighbour, which is a matter of a few percent.
+SAME_RUN = 0.1
 
 
 class FreeSurfer:
@@ -47,7 +51,10 @@ class FreeSurfer:
         except ToolError as error:
             return Availability(False, reason=str(error))
         licence = programs.environment(place).get("FS_LICENSE")
-        if licence and not Path(licence).is_file():
+        if licence is None:
+            reason = "FS_LICENSE is not set, and a container has no licence of its own: name the file of yours by it."
+            return Availability(False, reason=reason)
+        if not Path(licence).is_file():
             reason = f"its licence {licence} is absent: name it by FS_LICENSE."
             return Availability(False, reason=reason)
         return Availability(True, place.version, where=place.words)
@@ -66,11 +73,14 @@ class FreeSurfer:
         """Run recon-all on a T1w and, where there is one, the T2w of the visit."""
         work = folder / "subjects"
         work.mkdir()
+        # A container sees the folder alone: what a link among the scans leads to may lie anywhere.
+        scans = {name: _placed(scan, name, folder) for name, scan in {"T1w": image, **others}.items()}
         programs.run(
-            programs.FREESURFER, recon_all(image, others.get("T2w"), work),
+            programs.FREESURFER, recon_all(scans["T1w"], scans.get("T2w"), work), folders=[folder],
             log=folder / "recon-all.log", timeout_s=programs.time_limit_s("freesurfer", TIME_LIMIT_S),
-            folders=[image.parent, folder, *(path.parent for path in others.values())],
         )  # fmt: skip
+        for scan in scans.values():
+            scan.unlink()
         for link in filter(Path.is_symlink, work.iterdir()):
             link.unlink()  # recon-all links fsaverage
         self.read(work / SUBJECT, image, folder)
@@ -103,12 +113,33 @@ class FreeSurfer:
         stats = found / STATS
         volume = read_etiv_ml(stats) if stats.is_file() else None
         write_json(folder / INTRACRANIAL_FILE, {"icv_ml": volume})
+        if stats.is_file():
+            size = tuple(float(edge) for edge in placed.header.get_zooms()[:3])
+            drawn = masks.volume_ml(np.isin(np.asarray(placed.dataobj), (LEFT, RIGHT)), size)
+            write_json(folder / WARNINGS_FILE, {"warnings": _other_run(drawn, sum(read_volumes_ml(stats)))})
+
+
+def _placed(scan: Path, name: str, folder: Path) -> Path:
+    """Put a scan into a folder under a plain name; return its path there."""
+    target = folder / (f"{name}.nii.gz" if scan.name.endswith(".gz") else f"{name}.nii")
+    place(scan, target)
+    return target
 
 
 def recon_all(t1w: Path, t2w: Path | None, subjects: Path) -> list[str | Path]:
     """Return the command line; a T2w refines the pial surface, as the paper's combined run has it."""
     more = ["-T2", t2w, "-T2pial"] if t2w else []
     return ["recon-all", "-subjid", SUBJECT, "-sd", subjects, "-i", t1w, *more, "-all"]
+
+
+def _other_run(drawn_ml: float, told_ml: float) -> list[str]:
+    """Return what is to be said of a mask whose subject's statistics have another volume."""
+    if abs(drawn_ml - told_ml) <= SAME_RUN * told_ml:
+        return []
+    return [
+        f"its aseg has {drawn_ml:.1f} mL on the T1w and its statistics {told_ml:.1f} mL: are they of one run, and is the aseg "
+        "as recon-all left it?"
+    ]
 
 
 def read_etiv_ml(path: Path) -> float:

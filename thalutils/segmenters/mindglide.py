@@ -68,30 +68,51 @@ class MindGlide:
         named = hash_file(weights) if weights and Path(weights).is_file() else None
         return {"adapter": hash_file(__file__), "weights": named, "device": _device()}
 
-    def label(self, images: Mapping[str, Path], folder: Path) -> None:
+    def label(self, images: Mapping[str, Path], folder: Path) -> dict[str, str]:
         """Label images of one visit, by contrast, in one load; leave what :func:`save_labels` leaves of each.
 
-        Raises
-        ------
-        ToolError
-            Where it fails.
+        An image that cannot be labelled leaves the others: MindGlide goes on past it, and ends with an error.
+
+        Returns
+        -------
+        dict of str
+            By contrast, why it has no labels, of those that have none.
         """
         scans, out = folder / "in", folder / "out"
         scans.mkdir()
         out.mkdir()
+        faults = self._run(images, scans, out, folder / "mindglide.log")
         for contrast, path in images.items():
-            nib.save(cleaned(nib.load(path)), scans / f"{contrast}.nii.gz")
-        run_program(
-            self.command(scans, out), log=folder / "mindglide.log",
-            timeout_s=time_limit_s("mindglide", TIME_LIMIT_S),
-        )  # fmt: skip
-        for contrast, path in images.items():
-            labels = load_result(out / f"{contrast}_seg.nii.gz", f"{self.name} on {contrast}")
-            save_labels(labels, nib.load(path), folder, contrast, f"{self.name} on {contrast}")
+            name, made = f"{self.name} on {contrast}", out / f"{contrast}_seg.nii.gz"
+            if contrast in faults and not made.is_file():
+                continue
+            try:
+                save_labels(load_result(made, name), nib.load(path), folder, contrast, name)
+                faults.pop(contrast, None)
+            except ToolError as error:  # what was cut short as the program was stopped
+                faults[contrast] = f"{error} {faults.get(contrast, '')}".strip()
         for leftover in (*scans.iterdir(), *out.iterdir()):
             leftover.unlink()
         scans.rmdir()
         out.rmdir()
+        return faults
+
+    def _run(self, images: Mapping[str, Path], scans: Path, out: Path, log: Path) -> dict[str, str]:
+        """Run MindGlide on what is fit for it; return by contrast what may be why it has no labels."""
+        faults = {}
+        for contrast, path in images.items():
+            try:
+                nib.save(cleaned(nib.load(path), f"{self.name} on {contrast}"), scans / f"{contrast}.nii.gz")
+            except ToolError as error:
+                faults[contrast] = str(error)
+        fit = [contrast for contrast in images if contrast not in faults]
+        try:
+            if fit:
+                limit = time_limit_s("mindglide", TIME_LIMIT_S)
+                run_program(self.command(scans, out), log=log, timeout_s=limit)
+        except ToolError as error:
+            faults |= dict.fromkeys(fit, f"{self.name}: {error}")
+        return faults
 
     def command(self, scans: Path, out: Path) -> list[str | Path]:
         """Return the command line that labels every scan of a folder.
@@ -105,7 +126,7 @@ class MindGlide:
         program = [own] if own.exists() else [sys.executable, "-m", "mindglide"]
         weights = os.environ.get(WEIGHTS_VARIABLE)
         if weights and not Path(weights).is_file():
-            raise ToolError(f"MindGlide: {WEIGHTS_VARIABLE} is {weights}, which is no file. Correct it.")
+            raise ToolError(f"{WEIGHTS_VARIABLE} is {weights}, which is no file. Correct it.")
         given = ["--model-path", Path(weights).absolute()] if weights else []
         return [*program, "-i", scans, "-o", out, "--device", _device(), "--sw-batch-size", "1", *given]
 
@@ -126,8 +147,10 @@ def _device() -> str:
     return os.environ.get(DEVICE_VARIABLE, "cpu")
 
 
-def cleaned(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Image:
+def cleaned(image: nib.spatialimages.SpatialImage, name: str) -> nib.Nifti1Image:
     """Return an image whose voxels are all finite: of one NaN, MindGlide makes an empty mask.
+
+    `name` says in a message what is labelled.
 
     Raises
     ------
@@ -136,7 +159,7 @@ def cleaned(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Image:
     """
     values = np.nan_to_num(image.get_fdata(dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if not values.any():
-        raise ToolError("MindGlide: the image has no finite voxel beside 0. Look at it.")
+        raise ToolError(f"{name}: the image has no finite voxel beside 0. Look at it.")
     return nib.Nifti1Image(values, image.affine)
 
 

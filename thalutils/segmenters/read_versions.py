@@ -74,7 +74,10 @@ def _text(path: Path) -> str:
 
 def _subjects(cohort: Cohort) -> Iterator[str | None]:
     for session in cohort.sessions():
-        subject = FreeSurfer().finished(cohort, session)
+        try:
+            subject = FreeSurfer().finished(cohort, session)
+        except ToolError:  # its stage has said why
+            continue
         if subject is not None:
             yield freesurfer_version(subject)
 

@@ -15,13 +15,12 @@ from thalutils.files import read_json
 from thalutils.scan_source import bare
 from thalutils.schemas import EDSS_STEPS
 from thalutils.spreadsheet_settings import Clinical
-from thalutils.spreadsheet_values import LIMITS, TRUTHS
+from thalutils.spreadsheet_values import DATE_COLUMNS, LIMITS, TRUTHS
 from thalutils.start import words
 from thalutils.start.finding import Finding, times
 from thalutils.start.words import folded
 
 NAMES = ("participant_id", "session_id", "sex", "group", "site", "in_ground_truth", "steroids_since_last")
-DATES = ("visit_date", "birth_date", "onset_date")
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 DATE = re.compile(r"(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})")
 LIKE = 0.85
@@ -204,10 +203,10 @@ def _meanings(
 
 def _marks(frame: pd.DataFrame, columns: Mapping[str, str], found: Finding) -> dict[str, str]:
     """Return decimal mark and order of dates, where they are not the study's own."""
-    numeric = [header for key, header in columns.items() if key not in (*NAMES, *DATES)]
+    numeric = [header for key, header in columns.items() if key not in (*NAMES, *DATE_COLUMNS)]
     cells = pd.concat([frame[header].dropna() for header in numeric]) if numeric else pd.Series(dtype=str)
     marks = {"decimal": ","} if cells.map(lambda text: bool(DECIMAL_COMMA.fullmatch(text))).any() else {}
-    dates = [frame[header].dropna() for key, header in columns.items() if key in DATES]
+    dates = [frame[header].dropna() for key, header in columns.items() if key in DATE_COLUMNS]
     parts = [DATE.match(text).groups() for column in dates for text in column if DATE.match(text)]
     parts = [tuple(map(int, one)) for one in parts if len(one[0]) < len("2000")]
     if not parts:

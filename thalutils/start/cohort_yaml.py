@@ -6,13 +6,17 @@ from typing import Any
 
 import yaml
 
+from thalutils import scan_tables
 from thalutils.cohort_file import CohortFile
+from thalutils.errors import TableError
 from thalutils.files import read_json
 from thalutils.scan_source import entities, suffix
-from thalutils.start import clinical, scans
+from thalutils.spreadsheet_values import identifiers
+from thalutils.start import clinical, results, scans
 from thalutils.start.finding import Finding, times
 
 WIDTH = 110
+PEOPLE = "participants.tsv"
 PHENOTYPE = "phenotype"
 TITLE = "title"
 # Sides as 10 and 49, or a plain mask, as ITK-SNAP saves them.
@@ -43,24 +47,30 @@ def write(name: str, bids: Path, root: Path, tables: list[Path]) -> tuple[str, i
     """
     images = scans.look(bids)
     every = scans.sessions(bids)
-    own = [
-        path
-        for path in (bids / "participants.tsv", *sorted((bids / PHENOTYPE).glob("*.tsv")))
-        if path.is_file()
-    ]
+    own = [path for path in (bids / PEOPLE, *sorted((bids / PHENOTYPE).glob("*.tsv"))) if path.is_file()]
     given = [path for path in tables if path.resolve() not in [one.resolve() for one in own]]
     looked = [clinical.look(path, _from_root(path, root), every) for path in [*given, *own]]
-    drawn = _references(bids)
+    people = _from_root(bids / PEOPLE, root)
+    plain = (bids / PEOPLE).is_file() and _plain(bids, [one.settings for one in looked], people)
+    if (bids / PEOPLE).is_file() and not plain and not any(one.settings for one in looked):
+        looked[len(given)].questions.append(
+            f"while `clinical` names no table, {PEOPLE} is read all the same, and `thalutils check` refuses it or leaves "
+            f"people out. Write, with the column of the ids in place of X: clinical: [{{visits: {_flow(people)}, columns: "
+            "{participant_id: X}}]. Or take it out of the dataset: then the folders say who there is."
+        )
+    drawn, ready = _references(bids), results.look(bids, every)
+    count = sum(len(one.questions) for one in (images, *looked, drawn, ready))
     parts = [
-        _head(name, bids, root, images, looked, drawn),
+        _head(name, bids, root, count),
         _block("scans", images, "Which file is which, where more than one would do, or it lies elsewhere."),
-        _clinical(looked, (bids / "participants.tsv").is_file()),
+        _clinical(looked, plain),
         _block("references", drawn, "Masks drawn by hand: sub-XX[/ses-YY]/anat/*_desc-thalamus_dseg.nii.gz, 10 left, 49 right, or plain *_mask.nii.gz."),
+        _block("finished", ready, "What other programs have finished already."),
         "# Parameters of single stages; `thalutils stages` lists them.\nstages: {}\n",
     ]  # fmt: skip
     text = "\n".join(part for part in parts if part)
     CohortFile.model_validate(yaml.safe_load(text))
-    return text, sum(len(one.questions) for one in (images, *looked, drawn))
+    return text, count
 
 
 def _from_root(path: Path, root: Path) -> str:
@@ -78,8 +88,7 @@ def _said(found: Finding) -> str:
     return told + "".join(_comment(f"QUESTION: {question}", "# ", "#     ") for question in found.questions)
 
 
-def _head(name: str, bids: Path, root: Path, images: Finding, looked: list[Finding], drawn: Finding) -> str:
-    count = sum(len(one.questions) for one in (images, *looked, drawn))
+def _head(name: str, bids: Path, root: Path, count: int) -> str:
     asked = (
         f"{times(count, 'question')} stay{'s' if count == 1 else ''} open: look for QUESTION."
         if count
@@ -112,15 +121,15 @@ def _flow(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True).removesuffix("...\n").strip()  # fmt: skip
 
 
-def _clinical(looked: list[Finding], listed: bool) -> str:
+def _clinical(looked: list[Finding], plain: bool) -> str:
     text = _comment("Clinical tables: left what the study calls a column, right what the table calls it.")
     text += "".join(_said(found) for found in looked)
-    used = [found.settings for found in looked if found.settings]
     if not looked:
         text += _comment("There is none. Without scores, pages on associations say so.", "# - ")
-    if listed and all(set(one["columns"]) <= OWN_COLUMNS and not _translated(one) for one in used):
-        return text + _comment("participants.tsv is as the study has it: no map is needed.", "# - ")
-    lines = ["clinical:"] if used else ["clinical: []"] if listed else []
+    if plain:
+        return text + _comment(f"{PEOPLE} is as the study has it: no map is needed.", "# - ")
+    used = [found.settings for found in looked if found.settings]
+    lines = ["clinical:"] if used else []
     for one in used:
         lines.append(f"  - visits: {_flow(one['visits'])}")
         lines.append("    columns:")
@@ -129,6 +138,21 @@ def _clinical(looked: list[Finding], listed: bool) -> str:
             f"    {key}: {_flow(value)}" for key, value in one.items() if key not in ("visits", "columns")
         ]
     return text + "\n".join(lines) + "\n"
+
+
+def _plain(bids: Path, looked: list[dict[str, Any] | None], people: str) -> bool:
+    """Return whether participants.tsv, named `people`, says without a map all that any table says of use."""
+    for one in filter(None, looked):
+        known = set(one["columns"]) <= OWN_COLUMNS
+        if one["visits"] != people or not known or _translated(one):
+            return False
+    try:
+        excluded = scan_tables.read(bids, []).exclusions["participant_id"].drop_duplicates()
+    except TableError:
+        return False
+    # A map puts sub- before ids, so that rows which name nobody as they are may name someone by it.
+    mapped = identifiers(excluded, "sub-")[0].dropna() if len(excluded) else excluded
+    return not any((bids / one).is_dir() for one in set(mapped) - set(excluded))
 
 
 def _translated(settings: dict[str, Any]) -> bool:
@@ -140,7 +164,7 @@ def _references(bids: Path) -> Finding:
     """Find masks drawn by hand among the derivatives."""
     found = Finding()
     visits: dict[str, set[Path]] = {}
-    for path in sorted((bids / "derivatives").glob("*/sub-*/**/anat/*_desc-thalamus_*.nii.gz")):
+    for path in sorted((bids / "derivatives").glob("*/sub-*/**/anat/*_desc-thalamus_*.nii*")):
         if suffix(path) in DRAWN and entities(path).get("desc") == "thalamus":
             visits.setdefault("/".join(path.relative_to(bids).parts[:2]), set()).add(path.parent)
     folders = {folder: len(places) for folder, places in visits.items()}
