@@ -167,6 +167,12 @@ def test_what_participants_tsv_does_not_say_is_unknown(make_dataset):
     assert people["sex"].isna().all()
 
 
+def test_a_word_that_is_not_known_is_named_with_its_line(make_dataset):
+    rows = "participant_id\tsex\nsub-02\tF\n\nsub-01\tX\n"
+    with pytest.raises(TableError, match=r"participants\.tsv: line 4, column sex: X breaks isin"):
+        _ = make_dataset(rows=rows).participants
+
+
 def test_a_dataset_that_is_not_there_or_has_no_people(make_dataset):
     cohort = make_dataset(rows="person\nsub-01\n")
     with pytest.raises(TableError, match=r"participants\.tsv: column participant_id is missing"):

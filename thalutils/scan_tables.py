@@ -97,7 +97,7 @@ def _from_dataset(bids: Path) -> People:
             people[column] = default
     people["group"] = people["group"].fillna("unknown")
     people["in_ground_truth"] = people["in_ground_truth"].map(_truth_value)
-    people = tables.check("participants", people.sort_values("participant_id"), source)
+    people = tables.check("participants", people.sort_values("participant_id"), source, lines=True)
     sessions, cells = _sessions(bids, list(people["participant_id"]))
     sessions = _with_all_visits(
         sessions, {person: visits(bids / person) for person in people["participant_id"]}
