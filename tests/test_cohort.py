@@ -167,6 +167,12 @@ def test_what_participants_tsv_does_not_say_is_unknown(make_dataset):
     assert people["sex"].isna().all()
 
 
+def test_a_word_that_is_not_known_is_named_with_its_line(make_dataset):
+    rows = "participant_id\tsex\nsub-02\tF\n\nsub-01\tX\n"
+    with pytest.raises(TableError, match=r"participants\.tsv: line 4, column sex: X breaks isin"):
+        _ = make_dataset(rows=rows).participants
+
+
 def test_a_dataset_that_is_not_there_or_has_no_people(make_dataset):
     cohort = make_dataset(rows="person\nsub-01\n")
     with pytest.raises(TableError, match=r"participants\.tsv: column participant_id is missing"):
@@ -240,9 +246,49 @@ def test_a_clinical_value_that_cannot_be_is_left_out_and_said_and_the_rest_is_us
     assert told["reason"][0].startswith(
         "sub-02_sessions.tsv line 2, column edss: 0.5 is not a step of the EDSS"
     )
-    table.write_text("visit\tedss\nses-01\t1.5\n")
-    with pytest.raises(TableError, match=r"sub-02_sessions\.tsv: column session_id is missing"):
-        Cohort.load("tiny").clinical()
+
+
+def test_a_table_of_visits_at_fault_leaves_out_its_cells_and_rows_and_nobody_else(make_dataset):
+    """A word in one person's score stopped the whole cohort, with the number of a row that was in no file."""
+    cohort = make_dataset()
+    good, bad = (cohort.bids / person / f"{person}_sessions.tsv" for person in ("sub-01", "sub-02"))
+    good.write_text("session_id\tedss\tsdmt\nses-01\t2\t50\nses-02\t2.5\t\n")
+    bad.write_text(
+        "session_id\tedss\tsdmt\tsteroids_since_last\n\nses-01\tabc\t55\t2\nses-02\t3\tn/a\t1\n"
+        "ses-02\t4\t40\t0\nses 3\t4\t40\t0\nn/a\t4\t40\t0\n"
+    )
+    found = cohort.clinical().set_index(["participant_id", "session_id"])
+    assert found.loc["sub-01", "edss"].tolist() == [2, 2.5]
+    assert found["sdmt"].fillna(-1).tolist() == [50, -1, 55, -1]
+    assert found.loc["sub-02", "edss"].fillna(-1).tolist() == [-1, 3]
+    assert found.loc["sub-02", "steroids_since_last"].fillna(-1).tolist() == [-1, 1]
+    assert cohort.choose() == ["sub-01", "sub-02"]
+    told = cohort.row_exclusions.set_index("reason")
+    assert set(told["participant_id"]) == {"sub-02"}
+    expected = [
+        "line 5: ses-02 stands here a second time; the first row is used. Remove one.",
+        "line 6: 'ses 3' is not a session id (ses- and then letters and digits). Correct the row.",
+        "line 7: '(empty)' is not a session id (ses- and then letters and digits). Correct the row.",
+        "line 3, column edss: 'abc' is not a number.",
+        "line 3, column steroids_since_last: 2 cannot be no (0) or yes (1) (0 to 1).",
+    ]
+    assert told.index.tolist() == [f"sub-02_sessions.tsv {reason}" for reason in expected]
+    assert told["method"].dropna().tolist() == ["edss", "steroids_since_last"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("visit\tedss\nses-01\t1.5\n", "column session_id is missing"), ("", "cannot be read")],
+)
+def test_a_table_of_visits_that_cannot_be_used_leaves_out_one_persons_scores(make_dataset, content, words):
+    cohort = make_dataset()
+    (cohort.bids / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\tedss\nses-01\t2\n")
+    (cohort.bids / "sub-02" / "sub-02_sessions.tsv").write_text(content)
+    assert cohort.clinical()["edss"].fillna(-1).tolist() == [2, -1, -1, -1]
+    (told,) = cohort.row_exclusions.itertuples()
+    assert (told.participant_id, told.method) == ("sub-02", "scores")
+    assert told.reason.startswith(f"sub-02_sessions.tsv: {words}")
+    assert told.reason.endswith("The scores of sub-02 are left out.")
 
 
 def test_a_cohort_without_clinical_values_has_visits_all_the_same(make_dataset):

@@ -57,6 +57,23 @@ class Session:
         own = self.folder.name == self.session_id
         return (self.key,) if own else (self.key, self.participant_id)
 
+    def unreadable(self) -> dict[Path, str]:
+        """Return which of the visit's folders are there and cannot be listed, and what the system says of each.
+
+        A search for scans passes over such a folder as if it were empty.
+        """
+        found: dict[Path, str] = {}
+        for folder in (self.folder, *(self.folder / name for name in FOLDERS)):
+            try:
+                list(folder.iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                found[folder] = error.strerror or str(error)
+                if folder == self.folder:
+                    break
+        return found
+
     def find(self, source: Source) -> list[Path]:
         """List the visit's NIfTI files that a source means, the plainest name first."""
         folder = self.folder

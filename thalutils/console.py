@@ -23,6 +23,7 @@ from thalutils import tables
 from thalutils.cohort import Cohort, shorten
 from thalutils.errors import TableError, UsageError
 from thalutils.files import project_root, read_json
+from thalutils.imaging import verdicts
 from thalutils.segmenters.catalogue import tools_table
 from thalutils.segmenters.registry import SEGMENTERS
 from thalutils.segmenters.session import has_finished
@@ -42,6 +43,7 @@ def check(name: str, stage: str | None, given: list[str]) -> int:
     stages = stage_list.load(cohort.root)
     only = stage_list.choose(stages, cohort, stage) if stage else None
     plans = runner.plan(cohort, stages, _parse(given), only)
+    verdicts.check(cohort)
     out.print(f"[bold]{cohort.name}[/]: {cohort.settings.title}")
     if cohort.kind == "tables" and not _print_tables(cohort):
         return WRONG_USE
@@ -170,6 +172,7 @@ def run(
     if only is None:
         _check_known(cohort, stage_list.applicable(every, cohort), values)
     settled = runner.settle(cohort, every, values, only)  # refuses unknown parameters before anything runs
+    verdicts.check(cohort)
     if participants != "all" and _has_people(cohort):
         cohort.choose(participants)
     results = []

@@ -12,11 +12,14 @@ from thalutils import spreadsheet, tables
 from thalutils.errors import CohortError, TableError
 from thalutils.schemas import PARTICIPANT, SCHEMAS, SESSION
 from thalutils.spreadsheet_settings import Clinical
-from thalutils.spreadsheet_values import LIMITS, edss, impossible
+from thalutils.spreadsheet_values import LIMITS, Limits, edss, impossible
 
 STAGE = "2-1-cohort"
 DEFAULTS = {"sex": None, "group": "unknown", "site": None, "in_ground_truth": False}
 KEYS = ["participant_id", "session_id"]
+YES_OR_NO = Limits(0, 1, "no (0) or yes (1)")
+# A person, their visit or None, what was left out or None for all, and why.
+Fault = tuple[str, str | None, str | None, str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def visits(folder: Path) -> list[str]:
     return [path.name for path in sorted(folder.glob("ses-*")) if re.match(SESSION, path.name)] or ["ses-01"]
 
 
-def exclusion_rows(faults: Sequence[tuple[str, str | None, str | None, str]]) -> pd.DataFrame:
+def exclusion_rows(faults: Sequence[Fault]) -> pd.DataFrame:
     """Return exclusions, one row per (person, visit or None, what or None, reason)."""
     rows = [(person, visit, STAGE, what, reason) for person, visit, what, reason in faults]
     return pd.DataFrame(rows, columns=list(SCHEMAS["exclusions"].columns))
@@ -81,7 +84,7 @@ def _from_dataset(bids: Path) -> People:
     if "participant_id" not in frame:
         raise TableError(f"{source}: column participant_id is missing.")
     seen: set[str] = set()
-    faults: list[tuple[str, str | None, str | None, str]] = []
+    faults: list[Fault] = []
     kept = []
     for row, person in frame["participant_id"].fillna("(empty)").astype(str).items():
         reason = _fault(person, seen, bids)
@@ -97,7 +100,7 @@ def _from_dataset(bids: Path) -> People:
             people[column] = default
     people["group"] = people["group"].fillna("unknown")
     people["in_ground_truth"] = people["in_ground_truth"].map(_truth_value)
-    people = tables.check("participants", people.sort_values("participant_id"), source)
+    people = tables.check("participants", people.sort_values("participant_id"), source, lines=True)
     sessions, cells = _sessions(bids, list(people["participant_id"]))
     sessions = _with_all_visits(
         sessions, {person: visits(bids / person) for person in people["participant_id"]}
@@ -106,28 +109,65 @@ def _from_dataset(bids: Path) -> People:
     return People(people, sessions, left_out, left_out)
 
 
-def _sessions(
-    bids: Path, people: Sequence[str]
-) -> tuple[pd.DataFrame, list[tuple[str, str | None, str | None, str]]]:
+def _sessions(bids: Path, people: Sequence[str]) -> tuple[pd.DataFrame, list[Fault]]:
     """Return the visits of these people, values that cannot be left out, and what was left out."""
     frames, faults = [], []
     for person in people:
         path = bids / person / f"{person}_sessions.tsv"
         if not path.is_file():
             continue
-        frame = tables.read_tsv(path, "sessions").assign(participant_id=person)
-        if "session_id" not in frame:
-            raise TableError(f"{path}: column session_id is missing.")
-        for column in [column for column in frame if column in LIMITS or column == "edss"]:
-            values = pd.to_numeric(frame[column], errors="coerce")
-            reasons = impossible(values, LIMITS[column]) if column in LIMITS else edss(values)[1]
-            for row, told in reasons.items():
-                reason = f"{path.name} line {row + 2}, column {column}: {values[row]:g} {told}"
-                faults.append((person, str(frame.loc[row, "session_id"]), column, reason))
-            frame[column] = frame[column].mask(frame.index.isin(reasons.index))
+        try:
+            frame, told = _scores(path, person)
+        except TableError as error:
+            reason = f"{str(error).replace(str(path), path.name)} The scores of {person} are left out."
+            faults.append((person, None, "scores", reason))
+            continue
         frames.append(frame)
+        faults += told
     found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     return tables.check("sessions", found.reindex(columns=list(SCHEMAS["sessions"].columns))), faults
+
+
+def _scores(path: Path, person: str) -> tuple[pd.DataFrame, list[Fault]]:
+    """Read a person's table of visits; rows of no visit and cells that cannot be are left out, and said.
+
+    Raises
+    ------
+    TableError
+        Where it is no table, or does not say which visit a row is of.
+    """
+    frame = tables.read_tsv(path, "sessions").assign(participant_id=person)
+    if "session_id" not in frame:
+        raise TableError(f"{path}: column session_id is missing.")
+    faults: list[Fault] = []
+    seen: set[str] = set()
+    for row, visit in frame["session_id"].fillna("(empty)").items():
+        reason = None
+        if not re.match(SESSION, visit):
+            reason = f"{visit!r} is not a session id (ses- and then letters and digits). Correct the row."
+        elif visit in seen:
+            reason = f"{visit} stands here a second time; the first row is used. Remove one."
+        seen.add(visit)
+        if reason:
+            faults.append((person, None, None, f"{path.name} line {row + 2}: {reason}"))
+            frame = frame.drop(row)
+    for column in [name for name in frame if name in SCHEMAS["sessions"].columns and name not in KEYS]:
+        frame[column], reasons = _numbers(frame[column], column)
+        for row, told in reasons.items():
+            reason = f"{path.name} line {row + 2}, column {column}: {told}"
+            faults.append((person, frame.loc[row, "session_id"], column, reason))
+    return frame, faults
+
+
+def _numbers(cells: pd.Series, column: str) -> tuple[pd.Series, pd.Series]:
+    """Return a column of scores as numbers, missing where a cell cannot be one, and the reasons for these."""
+    cells = cells.mask(cells.astype(str).str.strip() == "")
+    values = pd.to_numeric(cells, errors="coerce").astype(float)
+    words = cells[values.isna() & cells.notna()]
+    odd = edss(values)[1] if column == "edss" else impossible(values, LIMITS.get(column, YES_OR_NO))
+    reasons = {row: f"{str(cell)!r} is not a number." for row, cell in words.items()}
+    reasons |= {row: f"{values[row]:g} {told}" for row, told in odd.items()}
+    return values.mask(values.index.isin(odd.index)), pd.Series(reasons, dtype=object).sort_index()
 
 
 def _with_all_visits(sessions: pd.DataFrame, there: dict[str, list[str]]) -> pd.DataFrame:
@@ -143,7 +183,7 @@ def _with_all_visits(sessions: pd.DataFrame, there: dict[str, list[str]]) -> pd.
 def _from_clinical(bids: Path, clinical: Sequence[tuple[Path, Clinical]]) -> People:
     known = sorted(path.name for path in bids.glob("sub-*") if path.is_dir())
     folders = [name for name in known if re.match(PARTICIPANT, name)]
-    faults: list[tuple[str, str | None, str | None, str]] = [
+    faults: list[Fault] = [
         (
             name,
             None,
@@ -233,7 +273,7 @@ def _fault(person: str, seen: set[str], bids: Path) -> str | None:
     return None
 
 
-def _odd_visits(bids: Path, person: str) -> list[tuple[str, str | None, str | None, str]]:
+def _odd_visits(bids: Path, person: str) -> list[Fault]:
     """Say which visits of a person are left out since their folders' names are no session ids."""
     odd = [path for path in sorted((bids / person).glob("ses-*")) if not re.match(SESSION, path.name)]
     told = "is left out: a visit's folder is ses- and then letters and digits."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from thalutils import tables
+from thalutils import choices, tables
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ImageError, ThalutilsError
@@ -108,9 +108,12 @@ def run(
 
     Raises
     ------
+    UsageError
+        Before anything is done, where an option has a value that it cannot have.
     StageFailure
         After all the rest is written, where a task failed in an unforeseen way.
     """
+    choices.check(options or {}, stage)
     pieces = pieces or (lambda session: [None])
     tasks = [
         Task(cohort, session, what, options or {})

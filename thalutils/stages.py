@@ -11,6 +11,7 @@ import papermill
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from thalutils import choices
 from thalutils.cohort import Cohort, shorten
 from thalutils.errors import UsageError
 from thalutils.files import hash_json
@@ -126,7 +127,7 @@ def settle(root: Path, stage: Stage, cohort: Cohort, given: dict[str, Any]) -> d
     Raises
     ------
     UsageError
-        Where a parameter is not the notebook's or has another type.
+        Where a parameter is not the notebook's, has another type, or a value that it cannot have.
     """
     known = parameters(root, stage)
     settled = {name: parameter.default for name, parameter in known.items()}
@@ -138,6 +139,7 @@ def settle(root: Path, stage: Stage, cohort: Cohort, given: dict[str, Any]) -> d
                     f"{source}: {stage.name} has no parameter {name}; it has {shorten(_settable(known), 30)}."
                 )
             settled[name] = convert(known[name], value, source)
+            choices.check({name: settled[name]}, source)
     return settled | {"cohort": cohort.name if _is_known(cohort) else str(cohort.path)}
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -84,6 +85,14 @@ SPOILT = {
     "too-large": (lambda head: sized(head, 5.8), "covers 464 x 522 x 464 mm, which is not a head"),
     "moved": (lambda head: moved_sform(head, shifted(head, 10)), "sform and qform disagree by 10.0 mm"),
     "swapped": (lambda head: moved_sform(head, swapped(head)), "sform and qform disagree by 158.0 mm"),
+    "moved-as-aligned": (
+        lambda head: head.set_sform(shifted(head, 10), 2) or head,
+        "sform and qform disagree by 10.0 mm",
+    ),
+    "mirrored-to-a-template": (
+        lambda head: head.set_sform(head.affine @ np.diag([-1, 1, 1, 1]), 4) or head,
+        "sform and qform disagree on which side is left",
+    ),
     "no-orientation": (without_codes, "no orientation"),
 }
 
@@ -176,6 +185,7 @@ GOOD = {
     "oblique": oblique,
     "units-unknown": lambda head: with_units(head, "unknown"),
     "sform-to-a-template": lambda head: head.set_sform(shifted(head, 10), 4) or head,
+    "forms-nearly-equal-as-aligned": lambda head: head.set_sform(shifted(head, 0.4), 2) or head,
     "forms-nearly-equal": lambda head: moved_sform(head, shifted(head, 0.4)),
     "qform-only": lambda head: head.set_sform(None, 0) or head,
     "scaled-integers": lambda head: head.header.set_slope_inter(0.5, 3) or head,
@@ -226,6 +236,37 @@ def test_inspect_says_where_a_visit_has_no_t1w(make_dataset):
     rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
     assert rows["scans"] == []
     assert len(rows["exclusions"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "images"),
+    [("anat", ["TB1map"]), ("fmap", ["T1w"]), ("ses-01", [])],
+    ids=["anat", "fmap", "visit"],
+)
+def test_inspect_says_which_folder_cannot_be_read(make_dataset, monkeypatch, name, images):
+    """Its scans are found by a search that passes over such a folder, so that it read as empty."""
+    cohort = make_dataset(people=("sub-01",), visits=("ses-01",), scans=("anat/T1w", "fmap/TB1map"))
+    (visit,) = cohort.sessions()
+    shut = visit.folder if name == "ses-01" else visit.folder / name
+    iterdir, glob = Path.iterdir, Path.glob
+
+    def refuse(self):
+        if shut in (self, *self.parents):
+            raise PermissionError(13, "Permission denied")
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(
+        Path, "glob", lambda self, pattern: () if shut in (self, *self.parents) else glob(self, pattern)
+    )
+    rows = quality.inspect(stage.Task(cohort, visit))
+    assert [row["image"] for row in rows["scans"]] == images
+    (left_out,) = rows["exclusions"]
+    where = shut.relative_to(cohort.bids)
+    assert (
+        left_out["reason"]
+        == f"the folder {where} cannot be read (Permission denied). Change its permissions."
+    )
 
 
 def test_one_volume_in_four_dimensions_is_a_volume(head_file, tmp_path):

@@ -12,17 +12,14 @@ from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ImageError, ToolError
 from thalutils.files import hash_file, read_json, write_json
-from thalutils.imaging import brain_mask, flirt, quality, registration
+from thalutils.imaging import brain_mask, flirt, quality, registration, verdicts
 from thalutils.imaging.mutual_information import mutual_information
 from thalutils.imaging.strategy_choice import choose
-from thalutils.imaging.verdicts import verdict
 from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, derivative, exclusion, frame, need, usable_scans
 
 STAGE = "2-5-2-coregistration"
 IMAGES = ("R1", "FLAIR")
-R1_STRATEGIES = ("sitk-mi", "sitk-ncc-masked", "ants-rigid")
-FLAIR_STRATEGY = "sitk-mi-rigid"
 SHIFTS_MM = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)
 ENDINGS = {"R1": "space-T1w_R1map.nii.gz", "FLAIR": "space-T1w_FLAIR.nii.gz"}
 RESCALED = "space-T1w_desc-rescaled_R1map.nii.gz"
@@ -47,9 +44,12 @@ def run(cohort: Cohort, participants: str, options: dict[str, Any]) -> dict[str,
 
     Raises
     ------
+    TableError
+        Before anything is removed, where the table of verdicts cannot be used.
     StageFailure
         After all the rest is written, where a task failed in an unforeseen way.
     """
+    verdicts.check(cohort)
     chosen = pieces(cohort)
     for session in cohort.sessions(participants):
         for image in set(IMAGES) - set(chosen(session)):
@@ -63,8 +63,9 @@ def run(cohort: Cohort, participants: str, options: dict[str, Any]) -> dict[str,
 def strategies(image: str, with_flirt: bool) -> tuple[str, ...]:
     """Return the strategies that are tried for an image: FLIRT's in place of SimpleITK's where it is here."""
     if image == "R1":
-        return (*flirt.R1_STRATEGIES, R1_STRATEGIES[-1]) if with_flirt else R1_STRATEGIES
-    return (flirt.FLAIR_STRATEGY,) if with_flirt else (FLAIR_STRATEGY,)
+        ours = registration.R1_STRATEGIES
+        return (*flirt.R1_STRATEGIES, ours[-1]) if with_flirt else ours
+    return (flirt.FLAIR_STRATEGY,) if with_flirt else (registration.FLAIR_STRATEGY,)
 
 
 def flirt_version(wanted: bool) -> str | None:
@@ -155,16 +156,18 @@ def _register_all(task: Task, t1w_path, mask_path, moving_path, folder) -> None:
 def _judge(task: Task, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of ``registration``: cut-offs, verdicts, choice and, where known, the error."""
     image, options = task.what, task.options
-    seen = {one["strategy"]: verdict(task.cohort, task.session, image, one["strategy"]) for one in found}
+    seen = {
+        one["strategy"]: verdicts.verdict(task.cohort, task.session, image, one["strategy"]) for one in found
+    }
     rows = []
     for one in found:
         cutoff = options[_cutoff(image, one["strategy"])]
         row = task.row(image=image, cutoff=cutoff, verdict=seen[one["strategy"]])
         row |= {key: one[key] for key in ("strategy", "mutual_information")} | _error(task, one["transform"])
         rows.append(row)
-    verdicts = {strategy: value for strategy, value in seen.items() if value}
+    entered = {strategy: value for strategy, value in seen.items() if value}
     fallback = "ants-rigid" if image == "R1" else found[0]["strategy"]
-    judged = choose(frame("registration", rows), fallback=fallback, verdicts=verdicts)
+    judged = choose(frame("registration", rows), fallback=fallback, verdicts=entered)
     for row, passed, selected in zip(rows, judged["passed"], judged["selected"], strict=True):
         row |= {"passed": bool(passed), "selected": bool(selected)}
     return rows

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 
+from thalutils import stage
+from thalutils.cohort import Cohort
 from thalutils.files import hash_file, read_json, write_json
-from thalutils.imaging import quality
-from thalutils.imaging.verdicts import verdict
+from thalutils.imaging import quality, verdicts
 from thalutils.process import cached
 from thalutils.stage import Rows, Task, exclusion, usable_scans
 
@@ -17,6 +19,20 @@ ENDING = "desc-brain_mask.nii.gz"
 # deepbet's two networks hold what lies inside the skull's inner table less the outer fluid.
 VERSION = "deepbet 1.0.2"
 SMALLEST_ML, LARGEST_ML = 600.0, 2300.0
+
+
+def run(cohort: Cohort, participants: str) -> dict[str, pd.DataFrame]:
+    """Extract the brains of the chosen people; return the tables ``brain_masks`` and ``exclusions``.
+
+    Raises
+    ------
+    TableError
+        Before anything is removed, where the table of verdicts cannot be used.
+    StageFailure
+        After all the rest is written, where a task failed in an unforeseen way.
+    """
+    verdicts.check(cohort)
+    return stage.run(cohort, STAGE, participants, make_mask, makes=["brain_masks"])
 
 
 def make_mask(task: Task) -> Rows:
@@ -36,8 +52,8 @@ def make_mask(task: Task) -> Rows:
         task.cohort.cache, "brain-mask", {"t1w": hash_file(t1w), "tool": VERSION}, lambda to: extract(t1w, to)
     )
     volume = read_json(made / "volume.json")["brain_ml"]
-    seen = verdict(task.cohort, task.session, "brain", "deepbet")
-    row = task.row(source="deepbet", brain_ml=volume, dice_truth=None, verdict=seen)
+    seen = verdicts.verdict(task.cohort, task.session, verdicts.BRAIN, verdicts.BRAIN_TOOL)
+    row = task.row(source=verdicts.BRAIN_TOOL, brain_ml=volume, dice_truth=None, verdict=seen)
     if not SMALLEST_ML <= volume <= LARGEST_ML:
         reason = f"brain mask of {volume:.0f} mL, outside {SMALLEST_ML:.0f} to {LARGEST_ML:.0f} mL. Look at the T1w."
         return {"brain_masks": [row], "exclusions": [exclusion(task, STAGE, reason, "brain")]}

@@ -5,12 +5,15 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 from nibabel.processing import resample_from_to
 
+from thalutils import stage
 from thalutils.bids import CONTRASTS, Session
+from thalutils.cohort import Cohort
 from thalutils.errors import ImageError
 from thalutils.files import hash_file, read_json
-from thalutils.imaging import accuracy, gibbs, hmri, proton_density, qmri, quality, vfa
+from thalutils.imaging import accuracy, echoes, gibbs, hmri, proton_density, qmri, quality, vfa
 from thalutils.imaging.registration import R1_MAX_PER_S
 from thalutils.process import cached, code_hash
 from thalutils.scan_source import MAP_UNITS, suffix
@@ -31,6 +34,22 @@ LARGEST_FRACTION = 10.0
 # The median of a head's R1 lies near 1 1/s, so that factors of 1000 tell units apart.
 MEDIAN_R1_PER_S = (0.1, 10.0)
 TO_R1_PER_S = {"1/s": 1.0, "1/ms": 1000.0, "s": 1.0, "ms": 1000.0}
+
+
+def run(cohort: Cohort, participants: str, options: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """Make the maps of the chosen people; return the tables ``map_accuracy``, ``maps`` and ``exclusions``.
+
+    How many echoes visits of the whole dataset have is counted first, since a missing last echo shows nowhere else.
+
+    Raises
+    ------
+    StageFailure
+        After all the rest is written, where a task failed in an unforeseen way.
+    """
+    return stage.run(
+        cohort, STAGE, participants, make_maps, makes=["map_accuracy", "maps"],
+        options=options | {"protocols": echoes.protocols(cohort)},
+    )  # fmt: skip
 
 
 def make_maps(task: Task) -> Rows:
@@ -89,22 +108,22 @@ def _read(task: Task, ready: dict[str, Path]) -> Path:
 
 def _make(task: Task, scans: dict[str, Path]) -> Path:
     """Return the folder with the maps that the study makes of a visit's scans."""
-    echoes = _echoes(task, scans)
+    series = echoes.whole(task.session, scans, task.options.get("protocols", {}))
     b1 = _field_map(scans)
     key = {
         "echoes": {
             name: [(hash_file(path), entries(task.session, path)) for path in paths]
-            for name, paths in echoes.items()
+            for name, paths in series.items()
         },
         "b1": hash_file(b1),
-        "options": task.options,
+        "options": {name: task.options[name] for name in ("form", "weighting", "unring")},
         "code": code_hash("thalutils.imaging.qmri", "thalutils.imaging.maps"),
     }
     return cached(
         task.cohort.cache,
         "maps",
         key,
-        lambda folder: _reconstruct(task.session, echoes, b1, task.options, folder),
+        lambda folder: _reconstruct(task.session, series, b1, task.options, folder),
     )
 
 
@@ -211,28 +230,6 @@ def r1_per_s(values: np.ndarray, kind: str, unit: str | None, name: str) -> np.n
     return np.where(positive & (found <= R1_MAX_PER_S), found, 0).astype(np.float32)
 
 
-def _echoes(task: Task, scans: dict[str, Path]) -> dict[str, list[Path]]:
-    """Return each contrast's echoes; every echo that was acquired must be usable."""
-    found = {}
-    for contrast in CONTRASTS:
-        acquired = task.session.echoes(contrast)
-        usable = [path for path in acquired if path in scans.values()]
-        if len(usable) < len(acquired):
-            raise ImageError(
-                f"{contrast}: {len(acquired) - len(usable)} of {len(acquired)} echoes are not usable; see above."
-            )
-        numbers = {name.rsplit("-", 1)[1] for name in scans if name.startswith(f"MPM-{contrast}-")}
-        gap = set(map(str, range(1, len(usable) + 1))) - numbers
-        if gap:
-            raise ImageError(f"{contrast}: echo {', '.join(sorted(gap))} is missing.")
-        if usable:
-            found[contrast] = usable
-    lacking = [contrast for contrast in ("PDw", "T1w") if len(found.get(contrast, [])) < 2]
-    if lacking:
-        raise ImageError(f"no multi-parameter scans of {' and '.join(lacking)} with two echoes or more.")
-    return found
-
-
 def entries(session: Session, path: Path) -> dict[str, float]:
     """Return the entries of a scan's sidecars that the maps are computed from, in seconds and degrees.
 
@@ -288,11 +285,11 @@ def _contrast(session: Session, paths: list[Path], unring: bool) -> tuple[qmri.C
 
 
 def _reconstruct(
-    session: Session, echoes: dict[str, list[Path]], b1: Path, options: dict[str, Any], folder: Path
+    session: Session, series: dict[str, list[Path]], b1: Path, options: dict[str, Any], folder: Path
 ) -> None:
-    series = {name: _contrast(session, paths, options["unring"]) for name, paths in echoes.items()}
-    contrasts = {name: contrast for name, (contrast, _) in series.items()}
-    grid = series["PDw"][1]
+    read = {name: _contrast(session, paths, options["unring"]) for name, paths in series.items()}
+    contrasts = {name: contrast for name, (contrast, _) in read.items()}
+    grid = read["PDw"][1]
     field = _field_percent(b1, grid)
     maps = qmri.quantitative_maps(
         contrasts["PDw"], contrasts["T1w"], contrasts.get("MTw"), field,

@@ -13,6 +13,9 @@ from thalutils.stage import Rows, Task, exclusion
 SMALLEST_MM, LARGEST_MM = 0.2, 6.0
 SMALLEST_EXTENT_MM, LARGEST_EXTENT_MM = 60.0, 500.0
 FORM_TOLERANCE_MM = 0.5
+# NIfTI codes of spaces in which a head lies as scanned or as aligned with another scan of the person. To a template (3, 4)
+# a head is moved, so that the two forms differ by right.
+PERSONS_SPACES = {1, 2}
 READY_MAP = "R1"
 
 
@@ -104,13 +107,19 @@ def _check_forms(image: nib.Nifti1Pair, name: str) -> None:
     qform, q_code = image.get_qform(coded=True)
     if not s_code and not q_code:
         raise ImageError(f"{name}: its header has no orientation (sform and qform code 0). Convert it anew.")
-    if s_code and q_code and s_code == q_code:
+    if not s_code or not q_code:
+        return
+    if s_code == q_code or {int(s_code), int(q_code)} <= PERSONS_SPACES:
         corners = np.array(list(itertools.product(*((0, edge - 1) for edge in image.shape), (1,))))
         apart = np.abs(corners @ (sform - qform).T).max()
         if apart > FORM_TOLERANCE_MM:
             raise ImageError(
                 f"{name}: its sform and qform disagree by {apart:.1f} mm. Decide which is right and set both."
             )
+    if np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0:
+        raise ImageError(
+            f"{name}: its sform and qform disagree on which side is left. Decide which is right and set both."
+        )
 
 
 def check_values(data: np.ndarray, name: str) -> None:
@@ -138,7 +147,11 @@ def inspect(task: Task) -> Rows:
     """Check every scan of a visit; list it in ``scans`` and, where it is not fit, in ``exclusions``."""
     found = task.session.scans()
     rows: Rows = {"scans": [], "exclusions": []}
-    if "T1w" not in found:
+    closed = task.session.unreadable()
+    for folder, why in closed.items():
+        reason = f"the folder {folder.relative_to(task.cohort.bids)} cannot be read ({why}). Change its permissions."
+        rows["exclusions"].append(exclusion(task, "2-4-acquisition", reason))
+    if "T1w" not in found and not {task.session.folder, task.session.folder / "anat"} & set(closed):
         where = task.session.folder.relative_to(task.cohort.bids)
         reason = f"{task.session.key} has no T1w in {where}/anat. Every stage starts from it."
         rows["exclusions"].append(exclusion(task, "2-4-acquisition", reason))

@@ -59,6 +59,8 @@ STRATEGIES = {
     "ants-rigid": Strategy("ants"),
     "sitk-mi-rigid": Strategy("mi"),
 }
+# In the order in which they are tried, the last resort last.
+R1_STRATEGIES, FLAIR_STRATEGY = ("sitk-mi", "sitk-ncc-masked", "ants-rigid"), "sitk-mi-rigid"
 
 
 def load(image: Image) -> nib.Nifti1Image:

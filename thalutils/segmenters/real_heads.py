@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from thalutils import fetch
+from thalutils import choices, fetch
 from thalutils.cohort import Cohort
 from thalutils.errors import ImageError, ThalutilsError
 from thalutils.files import hash_file
@@ -118,7 +118,13 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
         Of the tools.
     samseg_scans : int
         How many scans SAMSEG segments, in the order of the heads, T1w before FLAIR; -1 for all.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such preset.
     """
+    choices.check({"preset": preset, "samseg_scans": samseg_scans}, "real-heads")
     items = [(cohort.cache, head) for head in HEADS]
     ready = parallel_map(prepare, items, describe=lambda item: item[1].name, label="real heads")
     absent = _absent(ready, lambda item: f"{item[1].name}, visit {item[1].visit}")

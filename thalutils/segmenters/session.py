@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from thalutils import stage
+from thalutils import choices, stage
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import ToolError, UsageError
@@ -215,9 +215,12 @@ def run(
 
     Raises
     ------
+    UsageError
+        Before anything is removed, where there is no such preset.
     StageFailure
         After all the rest is written, where a task failed in an unforeseen way.
     """
+    choices.check({"preset": preset}, STAGE)
     for visit in cohort.sessions(participants):
         _forget(cohort, visit, pieces(visit))
     found = stage.run(
