@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -21,7 +22,8 @@ UNCHANGED, TWO_PERCENT = 1, 6
 def toy_anatomy(toy_person, monkeypatch):
     """Let every head be made from the made-up person."""
     values = np.where(toy_person.values == 507, 258, toy_person.values)  # as label maps are read: scalp
-    found = Anatomy(toy_person.whole, values, toy_person.whole_affine, "a test")
+    middle = nib.Nifti1Image(toy_person.whole, toy_person.whole_affine).slicer[22:-22, 22:-22, 22:-22]
+    found = Anatomy(np.asarray(middle.dataobj), np.append(values, 77), middle.affine, "a test")
     monkeypatch.setattr(evaluation.scans, "anatomy_of", lambda cache, name: found)
 
 

@@ -75,7 +75,7 @@ def test_atrophy_shrinks_most_thalami_and_widens_what_lies_between_them(toy_pers
     whole, near = drawn()
     kept = volumes / whole
     assert np.median(kept) < 0.98 and kept.min() < 0.8 and kept.max() > 1.02
-    assert np.median(apart - near) > 0.1 and (apart - near).max() > 1, "in voxels of 1 mm"
+    assert (apart - near).max() > 1.5, "in voxels of 1 mm"
 
 
 @pytest.mark.parametrize("kind", ["T1", "FLAIR", "T2", "PD"])
