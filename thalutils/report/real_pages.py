@@ -10,6 +10,9 @@ from thalutils.report import figures, pictures, tables, viewer
 from thalutils.report.imaging_pages import binary, note
 from thalutils.segmenters.real_heads import HEADS, Found
 
+# Whose volumes on the T1w are compared, with those of the study's own network.
+OWN, OTHERS = "ThalNet-T1", ("SAMSEG-T1", "Template")
+
 
 def heads(found: Found) -> HTML:
     """List the heads: what each is, and which scans of it are here."""
@@ -22,6 +25,24 @@ def heads(found: Found) -> HTML:
     return tables.show(
         pd.DataFrame(rows), caption="Real heads, and what of them is on this machine.", name="real-heads"
     )
+
+
+def numbers(volumes: pd.DataFrame) -> dict[str, float | int | None]:
+    """Return how ThalNet's volumes on T1w differ from those of other tools on the same scans, in percent, for prose.
+
+    Parameters
+    ----------
+    volumes : DataFrame
+        The table ``real_volumes``.
+    """
+    wide = volumes.pivot_table(index=["head", "visit"], columns="method", values="volume_ml")
+    found: dict[str, float | int | None] = {}
+    for other in OTHERS:
+        both = wide.reindex(columns=[OWN, other]).dropna()
+        key = f"real.{other.split('-')[0].lower()}"
+        found[f"{key}_n"] = len(both) or None
+        found[f"{key}_percent"] = float(100 * (both[OWN] / both[other] - 1).mean()) if len(both) else None
+    return found
 
 
 def absent(found: Found) -> HTML:
