@@ -91,6 +91,20 @@ def test_a_file_is_downloaded_once_from_its_address(server, checkout):
     assert kept(checkout) == [PATH]
 
 
+def test_without_a_checkout_it_is_kept_among_the_users_data(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("THALUTILS_ROOT", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    found = fetch.fetch("label_maps", PATH)
+    assert found == tmp_path / "data" / "thalutils" / "public" / "label_maps" / PATH
+    assert found.read_bytes() == CONTENT
+
+
+def test_a_collection_has_an_address_for_people():
+    commit = fetch.COLLECTIONS["label_maps"]["commit"]
+    address = fetch.address("label_maps")
+    assert address == f"https://github.com/BBillot/SynthSeg/tree/{commit}/data/training_label_maps/"
+
+
 @pytest.mark.parametrize(
     ("answers", "words"),
     [

@@ -117,12 +117,20 @@ def segment(
     r1: Annotated[
         Path | None, typer.Option("--r1", help="An R1 map of the same head, registered to SCAN, its T1w.")
     ] = None,
+    probability: Annotated[
+        Path | None,
+        typer.Option(
+            help="A map of the probability of thalamus: a NIfTI for one scan, a folder for several."
+        ),
+    ] = None,
 ) -> None:
     """Draw both thalami on scans of any contrast with ThalNet; print their volumes."""
     from thalutils import segment_console
 
     others = {name: path for name, path in (("FLAIR", flair), ("R1", r1)) if path}
-    raise typer.Exit(segment_console.segment(scans, output, output_dir, preview, weights, others))
+    raise typer.Exit(
+        segment_console.segment(scans, output, output_dir, preview, weights, others, probability)
+    )
 
 
 @app.command()
@@ -134,7 +142,10 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Updates; default what the package's weights had.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the first weights and of every image.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of the first weights and of every image; default what the package's weights had."),
+    ] = None,
 ) -> None:
     """Fit ThalNet anew on images drawn from public label maps; takes hours, and can be stopped and resumed."""
     from thalutils import train_console

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pooch
 
-from thalutils.errors import ImageError
-from thalutils.files import project_root
+from thalutils.errors import ImageError, UsageError
+from thalutils.files import project_root, user_data
 
 DATA_VARIABLE = "THALUTILS_DATA"
 CONNECT_TIMEOUT_S = 8
@@ -33,7 +33,7 @@ def fetch(collection: str, path: str) -> Path:
     """Return a local copy of one file of a public collection, its content checked.
 
     A folder named by ``THALUTILS_DATA`` is used first; else the file is downloaded once into
-    ``data/public`` of the checkout. It takes its name there only when it is whole, and a download that is not
+    ``data/public`` of the checkout, or without a checkout into ``public`` among the user's own data. It takes its name there only when it is whole, and a download that is not
     what was published is removed, so that the next call asks for it again.
 
     Parameters
@@ -56,7 +56,7 @@ def fetch(collection: str, path: str) -> Path:
         return found
     source = COLLECTIONS[collection]
     url = ADDRESS.format(**source | {"path": source["prefix"] + path})
-    target = project_root() / "data" / "public" / collection / path
+    target = _downloads() / collection / path
     if not target.exists():
         pooch.get_logger().setLevel("WARNING")
         downloader = pooch.HTTPDownloader(progressbar=False, timeout=CONNECT_TIMEOUT_S)
@@ -75,6 +75,19 @@ def fetch(collection: str, path: str) -> Path:
             "comes back, something between here and there answers in its place."
         )
     return target
+
+
+def address(collection: str) -> str:
+    """Return where people find a public collection."""
+    source = COLLECTIONS[collection]
+    return ADDRESS.format(**source | {"path": source["prefix"]}).replace("/raw/", "/tree/")
+
+
+def _downloads() -> Path:
+    try:
+        return project_root() / "data" / "public"
+    except UsageError:
+        return user_data() / "public"
 
 
 def _published(collection: str, path: str, found: Path) -> bool:

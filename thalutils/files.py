@@ -40,6 +40,12 @@ def project_root(start: str | Path | None = None) -> Path:
     )
 
 
+def user_data() -> Path:
+    """Return where the package keeps things among the user's own data, where it is used without a checkout."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "thalutils"
+
+
 @contextmanager
 def atomic_path(target: str | Path, stands: Callable[[Path], bool] = lambda target: False) -> Iterator[Path]:
     """Give a temporary path beside `target`, which takes its place only when the block succeeds.

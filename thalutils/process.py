@@ -21,7 +21,16 @@ from typing import Any
 import grimp
 
 from thalutils.errors import DiskError, ThalutilsError, ToolError, UsageError
-from thalutils.files import atomic_path, hash_bytes, hash_file, hash_json, project_root, read_json, write_json
+from thalutils.files import (
+    atomic_path,
+    hash_bytes,
+    hash_file,
+    hash_json,
+    project_root,
+    read_json,
+    user_data,
+    write_json,
+)
 
 TAIL_LINES = 12
 FAILED_LOGS = "failed"
@@ -335,5 +344,4 @@ def tool_environment(name: str) -> Path:
     try:
         return project_root() / ".tools" / name
     except UsageError:
-        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-        return Path(data) / "thalutils" / "tools" / name
+        return user_data() / "tools" / name

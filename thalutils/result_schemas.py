@@ -297,8 +297,24 @@ RESULT_SCHEMAS: dict[str, pa.DataFrameSchema] = {
             **interval("bias_percent", "Mean difference from the true volume", "%"),
             **interval("slope", "Slope of measured on true volume"),
             **interval("icc_a1", "ICC(A,1) with the true volume"),
+            "dice_manual": fraction("Median Dice with a simulated rater's drawing, sides not told apart"),
+            "bias_manual_percent": number("Mean difference from the drawn volume", "%"),
         },
         ["heads", "contrast"],
+    ),
+    "thalnet_joint": schema(
+        {
+            "heads": text("Which simulated heads"),
+            "n": number("Heads with both masks", "heads", 0),
+            "n_persons": number(
+                "Clusters: people kept out, or heads where all are deformations of one atlas", "count", 0
+            ),
+            "dice_vote": fraction("Mean Dice of the vote with the truth"),
+            **interval("dice_gain", "Mean difference of Dice, joint network less vote"),
+            "error_vote_percent": number("Mean size of the vote's error of volume", "%", 0),
+            **interval("error_gain_percent", "Mean difference of that size, joint network less vote", "%"),
+        },
+        ["heads"],
     ),
     "thalnet_gain": schema(
         {

@@ -1,7 +1,8 @@
-"""The page of the real heads: which are here, and the lesions that raters drew on them."""
+"""The page of the real heads: which are here, the lesions that raters drew on them, and how volumes of tools compare."""
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 
 from thalutils.errors import ImageError
@@ -47,3 +48,26 @@ def test_without_a_patient_the_page_says_so(found):
 def test_a_head_that_another_package_brings_is_asked_for_by_name(tmp_path):
     with pytest.raises(ImageError, match="mricron-data"):
         real_heads._source(tmp_path, ("file", str(tmp_path / "ch2.nii.gz")))
+
+
+def volumes(**methods):
+    return pd.DataFrame(
+        [
+            {"head": f"head {place}", "visit": "1", "method": method, "volume_ml": volume}
+            for method, found in methods.items()
+            for place, volume in enumerate(found)
+        ]
+    ).replace({"ThalNet": "ThalNet-T1", "SAMSEG": "SAMSEG-T1"})
+
+
+def test_the_difference_is_the_mean_over_scans_that_both_drew():
+    found = real_pages.numbers(volumes(ThalNet=[11.0, 12.0, 99.0], SAMSEG=[10.0, 10.0], Template=[22.0]))
+    assert found["real.samseg_percent"] == pytest.approx(15) and found["real.samseg_n"] == 2
+    assert found["real.template_percent"] == pytest.approx(-50) and found["real.template_n"] == 1
+
+
+def test_a_tool_that_drew_nothing_is_not_known():
+    found = real_pages.numbers(volumes(ThalNet=[11.0]))
+    assert found == dict.fromkeys(
+        ("real.samseg_n", "real.samseg_percent", "real.template_n", "real.template_percent")
+    )

@@ -16,6 +16,7 @@ def heads(n=60, persons=4, factor=1.02, noise=0.05, seed=1):
         {
             "heads": "unseen", "person": person, "contrast": "T1", "truth_ml": truth,
             "volume_ml": factor * truth + rng.normal(0, noise, n), "dice": rng.uniform(0.9, 0.95, n),
+            "manual_ml": truth / 2, "dice_manual": 0.8, "number": np.arange(n),
         }
     )  # fmt: skip
 
@@ -66,6 +67,51 @@ def test_heads_without_a_mask_are_counted_and_not_measured():
 def test_a_handful_of_heads_has_no_interval():
     row = known_truth.accuracy(heads(n=8)).iloc[0]
     assert row["n"] == 8 and np.isnan(row["slope"]) and np.isfinite(row["dice"])
+
+
+def test_the_drawing_of_a_rater_stands_beside_the_truth():
+    frame = heads(noise=1e-6)
+    frame.loc[:29, "dice_manual"] = 0.6
+    row = known_truth.accuracy(frame).iloc[0]
+    assert row["dice_manual"] == pytest.approx(0.7) and row["bias_manual_percent"] == pytest.approx(104)
+    frame.loc[:30, ["volume_ml", "dice", "dice_manual"]] = np.nan
+    row = known_truth.accuracy(frame).iloc[0]
+    assert row["dice_manual"] == 0 and row["bias_manual_percent"] == pytest.approx(104)
+
+
+def two_ways(seed=4):
+    """Heads of four persons, which the joint network draws better by a little that differs by person."""
+    vote = heads(seed=seed).assign(contrast="vote")
+    extra = vote["person"].map({"p0": 0.002, "p1": 0.008, "p2": 0.004, "p3": 0.006})
+    noise = np.random.default_rng(seed).normal(0, 2e-4, len(vote))
+    return pd.concat(
+        [
+            vote.assign(volume_ml=1.05 * vote["truth_ml"]),
+            vote.assign(
+                contrast="joint", dice=vote["dice"] + extra + noise, volume_ml=0.98 * vote["truth_ml"]
+            ),
+        ]
+    )
+
+
+def test_joint_and_vote_are_compared_in_pairs_and_by_person():
+    frame = two_ways()
+    [row] = known_truth.joint(frame, "vote", "joint").to_dict("records")
+    assert (row["n"], row["n_persons"]) == (60, 4)
+    assert row["dice_vote"] == pytest.approx(frame.loc[frame["contrast"] == "vote", "dice"].mean())
+    assert row["dice_gain"] == pytest.approx(0.005, abs=2e-4)
+    assert row["error_vote_percent"] == pytest.approx(5) and row["error_gain_percent"] == pytest.approx(-3)
+    width = row["dice_gain_high"] - row["dice_gain_low"]
+    assert width < 0.02, "the heads differ by 0.05, the pairs do not"
+    apart = frame.assign(person=frame["number"].astype(str))
+    [alone] = known_truth.joint(apart, "vote", "joint").to_dict("records")
+    assert width > 2 * (alone["dice_gain_high"] - alone["dice_gain_low"]), "heads of one person are alike"
+
+
+def test_a_head_without_one_of_both_masks_takes_no_part():
+    frame = two_ways()
+    frame.loc[(frame["contrast"] == "joint") & (frame["number"] < 5), ["dice", "volume_ml"]] = np.nan
+    assert known_truth.joint(frame, "vote", "joint")["n"].tolist() == [55]
 
 
 def pairs(slope=0.9, noise=0.2, seed=3):

@@ -1,6 +1,8 @@
 """The loop: it learns, and a stop in its middle leaves no trace in the weights."""
 
 import json
+from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from safetensors import safe_open
 from tests.training.conftest import CENTRES_MM
 from thalutils.errors import UsageError
 from thalutils.files import hash_file, read_json
-from thalutils.segmenters.thalnet import network
+from thalutils.process import code_hash
+from thalutils.segmenters.thalnet import network, tool
 from thalutils.training import fit, label_maps
 from thalutils.training.fit import Plan
 
@@ -74,10 +77,35 @@ def test_a_fit_of_another_plan_or_program_is_refused_and_kept(small, tmp_path, m
     before = (tmp_path / "draw" / fit.CHECKPOINT).read_bytes()
     with pytest.raises(UsageError, match=r"checkpoint\.pt: this fit was begun with other steps"):
         fit.fit(Plan("draw", steps=4, batch=1), tmp_path, tmp_path, lambda line: None)
-    monkeypatch.setattr(fit, "_code", lambda: "changed")
-    with pytest.raises(UsageError, match="another version of the program"):
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "_code", lambda: "changed")
+        with pytest.raises(UsageError, match="another version of the program"):
+            fit.fit(plan, tmp_path, tmp_path, lambda line: None)
+    monkeypatch.setattr(tool, "version", lambda name: "0.1" if name == "torch" else version(name))
+    with pytest.raises(UsageError, match="or its packages"):
         fit.fit(plan, tmp_path, tmp_path, lambda line: None)
     assert (tmp_path / "draw" / fit.CHECKPOINT).read_bytes() == before
+
+
+def test_a_change_of_the_loop_itself_is_one_of_the_program():
+    assert fit._code() == code_hash("thalutils.training.fit")
+
+
+def test_a_fit_that_began_from_other_weights_is_refused_and_the_same_ones_written_anew_are_not(
+    small, tmp_path
+):
+    sketch = Plan("sketch", steps=2, batch=1)
+    plan = Plan("draw", steps=2, batch=1, begins_as="sketch")
+    quiet = {"cache": tmp_path, "tell": lambda line: None}
+    fit.fit(sketch, tmp_path, **quiet)
+    before = weights(fit.fit(plan, tmp_path, **quiet))[0]
+    fit.fit(sketch, tmp_path, **quiet)  # as `thalutils train` does again on its way to where it was stopped
+    after = weights(fit.fit(plan, tmp_path, **quiet))[0]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    (tmp_path / "sketch" / fit.CHECKPOINT).unlink()
+    fit.fit(replace(sketch, seed=9), tmp_path, **quiet)
+    with pytest.raises(UsageError, match="from other weights"):
+        fit.fit(plan, tmp_path, **quiet)
 
 
 def test_a_network_begins_as_another_and_sees_three_equal_images_as_that_one_sees_one(small, tmp_path):

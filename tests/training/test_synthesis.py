@@ -57,9 +57,25 @@ def test_a_head_has_one_class_a_voxel_and_thalami_where_it_is_whole(toy_person):
     assert np.median(sizes) > 20 and min(sizes) == 0, "at times there is no head, or no thalamus in the scan"
 
 
-def test_thalami_shrink_towards_fluid_when_atrophied(toy_person):
-    volumes = [float(synthesis.box_sample(toy_person, Draw(9, n), "T1")[1][1:].sum()) for n in range(30)]
-    assert max(volumes) / min(volumes) > 1.4
+def test_atrophy_shrinks_most_thalami_and_widens_what_lies_between_them(toy_person, monkeypatch):
+    """Pairs of one seed, with and without: all else, such as the size of the head, is the same in both."""
+
+    def drawn():
+        found = []
+        for number in range(30):
+            _, _, target = synthesis._box(toy_person, Draw(9, number))
+            x = torch.arange(BOX_SHAPE[0]).float()
+            middles = [float((one.sum((1, 2)) * x).sum() / one.sum()) for one in target[1:]]
+            found.append((float(target[1:].sum()), middles[1] - middles[0]))
+        return np.array(found).T
+
+    (volumes, apart), real = drawn(), synthesis._atrophy
+    # the same random numbers are drawn, so that what comes after is the same
+    monkeypatch.setattr(synthesis, "_atrophy", lambda placed, rng: (real(placed, rng), placed)[1])
+    whole, near = drawn()
+    kept = volumes / whole
+    assert np.median(kept) < 0.98 and kept.min() < 0.8 and kept.max() > 1.02
+    assert (apart - near).max() > 1.5, "in voxels of 1 mm"
 
 
 @pytest.mark.parametrize("kind", ["T1", "FLAIR", "T2", "PD"])

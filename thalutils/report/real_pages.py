@@ -15,6 +15,8 @@ from thalutils.segmenters.real_heads import HEADS, Found
 
 # Whose thalami stand beside the lesions, on the contrast that shows them.
 WITH_LESIONS = "ThalNet-FLAIR"
+# Whose volumes on the T1w are compared, with those of the study's own network.
+OWN, OTHERS = "ThalNet-T1", ("SAMSEG-T1", "Template")
 
 
 def heads(found: Found) -> HTML:
@@ -53,6 +55,24 @@ def diseased(found: Found) -> list[HTML]:
         name = f"real-lesions-{one.head.name}"
         sheets.append(figures.figure(fig, caption=caption, alt=alt, name=name, public=True))
     return sheets or [note("No patient whose lesions were drawn is on this machine.")]
+
+
+def numbers(volumes: pd.DataFrame) -> dict[str, float | int | None]:
+    """Return how ThalNet's volumes on T1w differ from those of other tools on the same scans, in percent, for prose.
+
+    Parameters
+    ----------
+    volumes : DataFrame
+        The table ``real_volumes``.
+    """
+    wide = volumes.pivot_table(index=["head", "visit"], columns="method", values="volume_ml")
+    found: dict[str, float | int | None] = {}
+    for other in OTHERS:
+        both = wide.reindex(columns=[OWN, other]).dropna()
+        key = f"real.{other.split('-')[0].lower()}"
+        found[f"{key}_n"] = len(both) or None
+        found[f"{key}_percent"] = float(100 * (both[OWN] / both[other] - 1).mean()) if len(both) else None
+    return found
 
 
 def absent(found: Found) -> HTML:

@@ -1,55 +1,85 @@
 """What the network's model card shows: how it was made, and how near it comes to what is true."""
 
 import json
+from dataclasses import asdict
 
 import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
+from thalutils import fetch
 from thalutils.report import figures, tables, thalnet_plots
+from thalutils.report.embed import note
 from thalutils.segmenters.protocol import JOINT
 from thalutils.segmenters.thalnet import network, weight_files
 from thalutils.stats import known_truth
-from thalutils.training import borders, evaluation, label_maps
+from thalutils.training import borders, evaluation, fit, label_maps
 from thalutils.truth import kept
 from thalutils.truth.scans import PHANTOM
 
 HEADS = {True: "the phantom's anatomy", False: "people kept out of training"}
+# As they were fitted, one after the other.
 PARTS = {
     "locate": "finds the thalami",
+    "sketch": "as which draw began; not in the package",
     "draw": "draws them on one scan",
     "joint": "draws them on T1w, FLAIR and R1 at once",
 }
-# As they were fitted, one after the other; sketch is what draw began as.
-FITS = ("locate", "sketch", "draw", "joint")
+LOG = "thalnet_{}_log.tsv"
 # What a further map is added to.
 BASE = "T1-FLAIR"
 
 
-def facts() -> HTML:
-    """Tabulate what each network is and how it was fitted, from what is written in its weights."""
+def fits() -> pd.DataFrame:
+    """Return what each network is and how it was fitted: from its weights, and of one that does not ship from its log.
+
+    Returns
+    -------
+    DataFrame
+        A row a network, in the order in which they were fitted.
+    """
+    shipped = weight_files.facts()
     rows = []
-    for part, known in weight_files.facts().items():
-        plan = json.loads(known["plan"])
-        size = (weight_files.FOLDER / f"{part}.safetensors").stat().st_size / 1e6
+    for part, words in PARTS.items():
+        path = weight_files.FOLDER / f"{part}.safetensors"
+        if part in shipped:
+            known = shipped[part]
+            plan, seconds = json.loads(known["plan"]), float(known["seconds"])
+            people = len(json.loads(known["people"]))
+        else:
+            log = kept.read(LOG.format(part)).iloc[-1]
+            plan, seconds = asdict(fit.PLANS[part]) | {"steps": int(log["step"])}, float(log["seconds"])
+            people = len(label_maps.TRAINED)
         rows.append(
             {
-                "network": f"{part}: {PARTS[part]}", "parameters": sum(one.numel() for one in network.untrained(part).parameters()),
-                "size (MB)": round(size, 2), "steps": plan["steps"], "images a step": plan["batch"], "seed": plan["seed"],
-                "people": len(json.loads(known["people"])), "hours on two cores": round(float(known["seconds"]) / 3600, 2),
+                "network": f"{part}: {words}", "parameters": sum(one.numel() for one in network.untrained(part).parameters()),
+                "size (MB)": round(path.stat().st_size / 1e6, 2) if part in shipped else None,
+                "began as": plan.get("begins_as") or "random weights", "steps": plan["steps"], "images a step": plan["batch"],
+                "seed": plan["seed"], "people": people, "hours on two cores": round(seconds / 3600, 2),
             }
         )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def facts(table: pd.DataFrame) -> HTML:
+    """Tabulate what each network is and how it was fitted."""
     return tables.show(
-        pd.DataFrame(rows),
-        caption="The networks, and how they were fitted.",
+        table,
+        caption="The networks, and how they were fitted, one after the other.",
         name="thalnet-facts",
         public=True,
     )
 
 
+def source() -> HTML:
+    """Say where the label maps are."""
+    address = fetch.address("label_maps")
+    return note(f'The label maps are public: <a href="{address}">{address}</a>.')
+
+
 def curves() -> HTML:
     """Draw how loss and Dice went while the networks were fitted."""
-    fig = thalnet_plots.curves({part: kept.read(f"thalnet_{part}_log.tsv") for part in FITS})
+    fig = thalnet_plots.curves({part: kept.read(LOG.format(part)) for part in PARTS})
     caption = f"Loss on training images, each seen once, and Dice of the thalami on fixed images of person {label_maps.WATCHED[0]}, who takes no part in the fit. The loss of draw and joint is cross entropy alone; the images of each differ, so that panels are not to be compared."
     return figures.figure(
         fig,
@@ -81,15 +111,42 @@ def pairs(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy(table: pd.DataFrame) -> HTML:
-    """Tabulate overlap, bias, slope and agreement with the truth."""
+    """Tabulate overlap, bias, slope and agreement with the truth, and with a simulated rater."""
     digits = {"dice": 3, "dice_lowest": 3, "slope": 2, "icc_a1": 3, "bias_percent": 1}
+    digits |= {"dice_manual": 3, "bias_manual_percent": 1}
     digits |= {
         f"{name}_{end}": digits[name]
         for name in ("slope", "icc_a1", "bias_percent")
         for end in ("low", "high")
     }
-    caption = "ThalNet against the truth on simulated scans at 1 mm, by contrast."
+    caption = (
+        "ThalNet against the truth on simulated scans at 1 mm, by contrast; in the last two columns against the drawing of a "
+        "simulated rater."
+    )
     return tables.show(table, caption=caption, name="thalnet-accuracy", digits=digits, public=True)
+
+
+def joint(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the table ``thalnet_joint`` of the kept evaluation's first visits."""
+    return known_truth.joint(found, evaluation.VOTE, JOINT)
+
+
+def joint_table(table: pd.DataFrame) -> HTML:
+    """Tabulate the joint network beside the vote."""
+    caption = (
+        "The joint network less the vote, on the same heads: Dice with the truth, and the size of the volume's error (mean "
+        "paired differences with 95 % intervals)."
+    )
+    digits = {column: 4 if column.startswith("dice") else 2 for column in table.columns if column.startswith(("dice", "error"))}  # fmt: skip
+    return tables.show(table, caption=caption, name="thalnet-joint", digits=digits, public=True)
+
+
+def targets(table: pd.DataFrame) -> HTML:
+    """Tabulate what was asked beside what is there."""
+    caption = (
+        "What was asked of ThalNet in every contrast, and what the contrast reaches that lies worst in it."
+    )
+    return tables.show(table, caption=caption, name="thalnet-targets", public=True)
 
 
 def recovery(table: pd.DataFrame) -> HTML:
@@ -129,7 +186,7 @@ def gains(table: pd.DataFrame) -> HTML:
     return figures.figure(
         thalnet_plots.gains(table),
         caption=caption,
-        alt="Dots with intervals about zero, for each added map at three contrasts; the two panels do not rank the maps alike.",
+        alt="Dots with intervals for each added map, by contrast at the border, in a panel for each way of joining contrasts; a dashed line at no difference.",
         name="thalnet-gains",
         public=True,
     )
@@ -144,21 +201,42 @@ def gain_table(table: pd.DataFrame) -> HTML:
     return tables.show(table, caption=caption, name="thalnet-gain", digits=digits, public=True)
 
 
-def numbers(accuracy: pd.DataFrame, recovery: pd.DataFrame, gain: pd.DataFrame) -> dict[str, float]:
+def numbers(
+    accuracy: pd.DataFrame, recovery: pd.DataFrame, gain: pd.DataFrame, joint: pd.DataFrame
+) -> dict[str, float]:
     """Return the numbers of the card that prose cites."""
     unseen = accuracy[accuracy["heads"] == HEADS[False]]
-    return {
-        "thalnet.dice_lowest_median": float(unseen["dice"].min()),
-        "thalnet.dice_lowest": float(unseen["dice_lowest"].min()),
-        "thalnet.recovery_lowest": float(recovery["slope"].min()),
-        "thalnet.recovery_highest": float(recovery["slope"].max()),
-        "thalnet.n_rescans": int(recovery["n_rescans"].min()),
-        "thalnet.rescan_sd_percent": float(recovery["rescan_sd_percent"].max()),
-        "thalnet.n_borders": int(gain["n"].min()),
-        "thalnet.dice_joint": float(unseen.set_index("contrast").loc[JOINT, "dice"]),
-        "thalnet.dice_vote": float(unseen.set_index("contrast").loc[evaluation.VOTE, "dice"]),
-    } | {
-        f"thalnet.r1_gain_{row.way}_{end}": getattr(row, f"dice_gain{suffix}")
-        for row in gain[(gain["added"] == "R1") & (gain["border_contrast"] == 1)].itertuples()
-        for end, suffix in (("mean", ""), ("low", "_low"), ("high", "_high"))
-    }
+    [beside] = joint[joint["heads"] == HEADS[False]].to_dict("records")
+    known = gain.dropna(subset=["dice_gain_low", "dice_gain_high"])
+    return (
+        {
+            "thalnet.dice_lowest_median": float(unseen["dice"].min()),
+            "thalnet.dice_lowest": float(unseen["dice_lowest"].min()),
+            "thalnet.recovery_lowest": float(recovery["slope"].min()),
+            "thalnet.recovery_highest": float(recovery["slope"].max()),
+            "thalnet.n_rescans": int(recovery["n_rescans"].min()),
+            "thalnet.rescan_sd_percent": float(recovery["rescan_sd_percent"].max()),
+            "thalnet.n_borders": int(gain["n"].min()),
+            "thalnet.n_heads_each": int(unseen["n"].min() / unseen["n_persons"].max()),
+            "thalnet.n_pairs": int(recovery["n"].max()),
+            "thalnet.n_gains": len(known),
+            "thalnet.n_gains_up": int((known["dice_gain_low"] > 0).sum()),
+            "thalnet.n_gains_down": int((known["dice_gain_high"] < 0).sum()),
+        }
+        | {
+            f"thalnet.joint_{key}": float(beside[column])
+            for key, column in (
+                ("dice", "dice_gain"),
+                ("dice_low", "dice_gain_low"),
+                ("dice_high", "dice_gain_high"),
+                ("error_percent", "error_gain_percent"),
+                ("error_percent_low", "error_gain_percent_low"),
+                ("error_percent_high", "error_gain_percent_high"),
+            )
+        }
+        | {
+            f"thalnet.r1_gain_{row.way}_{end}": getattr(row, f"dice_gain{suffix}")
+            for row in gain[(gain["added"] == "R1") & (gain["border_contrast"] == 1)].itertuples()
+            for end, suffix in (("mean", ""), ("low", "_low"), ("high", "_high"))
+        }
+    )

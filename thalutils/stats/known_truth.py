@@ -24,7 +24,8 @@ def accuracy(frame: pd.DataFrame) -> pd.DataFrame:
     ----------
     frame : DataFrame
         A row a mask: ``heads`` (the set), ``person`` (whose heads are alike: the clusters), ``contrast``,
-        ``truth_ml``, ``volume_ml`` and ``dice``; the last two are missing where no mask was drawn.
+        ``truth_ml``, ``volume_ml`` and ``dice``, and ``manual_ml`` and ``dice_manual``, which hold it against a
+        rater's drawing; volume and both Dice are missing where no mask was drawn.
 
     Returns
     -------
@@ -33,6 +34,7 @@ def accuracy(frame: pd.DataFrame) -> pd.DataFrame:
         measured on the true volume; their intervals are robust to heads of one person being alike (cluster
         sandwich, Student's t with a degree of freedom a cluster but one). The interval of ICC(A,1) comes from
         a bootstrap over persons, and is left out where there are fewer than ten. In few persons all are rough.
+        A mask that is missing has a Dice of 0 with the truth and with the drawing.
     """
     rows = []
     for (heads, contrast), mine in frame.groupby(["heads", "contrast"], sort=False):
@@ -43,6 +45,7 @@ def accuracy(frame: pd.DataFrame) -> pd.DataFrame:
             "n_missed": len(mine) - len(drawn),
             "dice": dice.median(),
             "dice_lowest": dice.min(),
+            "dice_manual": mine["dice_manual"].fillna(0).median(),
         }
         if len(drawn) >= FEWEST:
             row |= _volumes(drawn)
@@ -54,6 +57,7 @@ def accuracy(frame: pd.DataFrame) -> pd.DataFrame:
 def _volumes(drawn: pd.DataFrame) -> dict[str, float]:
     percent = 100 * (drawn["volume_ml"] / drawn["truth_ml"] - 1)
     found = _clustered(percent, np.ones((len(drawn), 1)), drawn["person"], "bias_percent")
+    found["bias_manual_percent"] = 100 * (drawn["volume_ml"] / drawn["manual_ml"] - 1).mean()
     found |= _clustered(drawn["volume_ml"], sm.add_constant(drawn["truth_ml"]), drawn["person"], "slope")
     icc = coefficients.icc(drawn["volume_ml"].to_numpy(), drawn["truth_ml"].to_numpy())["icc_a1"]
     if drawn["person"].nunique() < FEWEST:  # a bootstrap of a handful of clusters promises too much
@@ -187,7 +191,7 @@ def gain(frame: pd.DataFrame, base: str, fewest: int = FEWEST) -> pd.DataFrame:
         The table ``thalnet_gain``: mean paired differences with Student's t intervals, over the heads that have both
         masks.
     """
-    found = frame.assign(error_percent=100 * (frame["volume_ml"] / frame["truth_ml"] - 1).abs())
+    found = _with_error(frame)
     rows = []
     for way, mine in found[found["way"] != "one"].groupby("way", sort=False):
         for contrasts in (one for one in mine["contrasts"].unique() if one != base):
@@ -198,6 +202,36 @@ def gain(frame: pd.DataFrame, base: str, fewest: int = FEWEST) -> pd.DataFrame:
                 rows.append(row | _paired(wide, base, contrasts, fewest))
     columns = list(SCHEMAS["thalnet_gain"].columns)
     return tables.check("thalnet_gain", pd.DataFrame(rows).reindex(columns=columns))
+
+
+def joint(frame: pd.DataFrame, vote: str, together: str, fewest: int = FEWEST) -> pd.DataFrame:
+    """Compare masks that are drawn from several contrasts at once with the vote over masks of each, on the same heads.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As for :func:`accuracy`, with the ``number`` of the head beside its ``person``.
+    vote, together : str
+        The ``contrast`` of the two.
+    fewest : int
+        Below so many heads there is no difference, as its interval would say little.
+
+    Returns
+    -------
+    DataFrame
+        The table ``thalnet_joint``: mean paired differences over the heads that have both masks, with intervals that
+        are robust to heads of one person being alike, as in :func:`accuracy`.
+    """
+    rows = []
+    for heads, mine in _with_error(frame).groupby("heads", sort=False):
+        wide = mine.pivot_table(
+            index=["person", "number"], columns="contrast", values=["dice", "error_percent"]
+        )
+        row = _paired(wide, vote, together, fewest)
+        row |= {"dice_vote": row.pop("dice_without"), "error_vote_percent": row.pop("error_without_percent")}
+        rows.append({"heads": heads, "n_persons": mine["person"].nunique()} | row)
+    columns = list(SCHEMAS["thalnet_joint"].columns)
+    return tables.check("thalnet_joint", pd.DataFrame(rows).reindex(columns=columns))
 
 
 def finer(frame: pd.DataFrame) -> dict[str, float]:
@@ -222,12 +256,18 @@ def finer(frame: pd.DataFrame) -> dict[str, float]:
     return row | _clustered(difference, np.ones((len(wide), 1)), pd.Series(wide.index), "difference")
 
 
+def _with_error(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(error_percent=100 * (frame["volume_ml"] / frame["truth_ml"] - 1).abs())
+
+
 def _paired(wide: pd.DataFrame, base: str, contrasts: str, fewest: int) -> dict[str, float]:
+    """Compare two contrasts of a head in each row; the first level of the index says whose heads are alike."""
     known = wide.loc[:, pd.IndexSlice[:, [base, contrasts]]].dropna()
     row = {"n": len(known)}
     for column, name, mean in (("dice", "dice_gain", "dice_without"), ("error_percent", "error_gain_percent", "error_without_percent")):  # fmt: skip
         row[mean] = known[column, base].mean()
         if len(known) >= fewest:
             difference = known[column, contrasts] - known[column, base]
-            row |= _clustered(difference, np.ones((len(known), 1)), pd.Series(known.index), name)
+            persons = pd.Series(known.index.get_level_values(0))
+            row |= _clustered(difference, np.ones((len(known), 1)), persons, name)
     return row

@@ -17,9 +17,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from thalutils.errors import UsageError
-from thalutils.files import atomic_path, hash_file, read_json, write_json
+from thalutils.files import atomic_path, hash_bytes, hash_file, read_json, write_json
 from thalutils.process import code_hash
-from thalutils.segmenters.thalnet import network, weight_files
+from thalutils.segmenters.thalnet import network, tool, weight_files
 from thalutils.training import label_maps, synthesis
 from thalutils.training.label_maps import Person
 
@@ -150,18 +150,18 @@ def fit(plan: Plan, folder: Path, cache: Path, tell: Callable[[str], None] = pri
     ImageError
         Where a label map cannot be had.
     UsageError
-        Where the folder holds a fit of another plan, or lacks the network that this one begins as.
+        Where the folder holds a fit that was begun otherwise, or lacks the network that this one begins as.
     """
     people, centres = label_maps.load(cache, label_maps.TRAINED)
     watched, _ = label_maps.load(cache, label_maps.WATCHED)
     room = folder / plan.part
     torch.manual_seed(plan.seed)
     model = network.untrained(plan.part)
-    if plan.begins_as:
-        _begin_as(model, plan.begins_as, folder)
+    begins_as = _begin_as(model, plan.begins_as, folder) if plan.begins_as else ""
+    ground = _ground(plan, begins_as)
     averaged = {name: value.clone() for name, value in model.state_dict().items()}
     optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=1e-4)
-    start, log, spent = _resume(room, plan, model, averaged, optimiser)
+    start, log, spent = _resume(room, ground, model, averaged, optimiser)
     began, recent = time.monotonic(), []
     for step, (images, target) in enumerate(_batches(people, plan, start), start=start):
         for group in optimiser.param_groups:
@@ -192,7 +192,7 @@ def fit(plan: Plan, folder: Path, cache: Path, tell: Callable[[str], None] = pri
             recent = []
             log.append(row)
             tell(f"{plan.part} {done} of {plan.steps}: {row}")
-            _keep(room, plan, done, model, averaged, optimiser, log)
+            _keep(room, ground, done, model, averaged, optimiser, log)
     return _write(plan, folder, averaged, centres, log)
 
 
@@ -223,8 +223,8 @@ def _batches(people: list[Person], plan: Plan, start: int) -> Iterator[tuple[tor
     return iter(loader)
 
 
-def _keep(room: Path, plan: Plan, step: int, model: Any, averaged: Any, optimiser: Any, log: list) -> None:
-    state = {"step": step, "plan": asdict(plan), "code": _code(), "model": model.state_dict(), "averaged": averaged, "log": log,
+def _keep(room: Path, ground: dict, step: int, model: Any, averaged: Any, optimiser: Any, log: list) -> None:
+    state = {"step": step, "ground": ground, "model": model.state_dict(), "averaged": averaged, "log": log,
              "optimiser": optimiser.state_dict()}  # fmt: skip
     with atomic_path(room / CHECKPOINT) as draft:
         torch.save(state, draft)
@@ -232,8 +232,13 @@ def _keep(room: Path, plan: Plan, step: int, model: Any, averaged: Any, optimise
         pd.DataFrame(log).to_csv(draft, sep="\t", index=False)
 
 
-def _begin_as(model: torch.nn.Module, part: str, folder: Path) -> None:
+def _begin_as(model: torch.nn.Module, part: str, folder: Path) -> str:
     """Give a network another's weights, from this folder or else from the package; each channel begins alike.
+
+    Returns
+    -------
+    str
+        A hash of the other's weights.
 
     Raises
     ------
@@ -251,18 +256,20 @@ def _begin_as(model: torch.nn.Module, part: str, folder: Path) -> None:
     for name, value in state.items():
         wanted[name] = value.float().expand(wanted[name].shape) / (wanted[name].numel() / value.numel())
     model.load_state_dict(network.own(wanted), strict=False)
+    # of the weights and not of their file, in which the facts beside them may stand in any order
+    return hash_bytes(b"".join(name.encode() + state[name].numpy().tobytes() for name in sorted(state)))
 
 
-def _resume(room: Path, plan: Plan, model: Any, averaged: Any, optimiser: Any) -> tuple[int, list, float]:
-    """Load a checkpoint of the same plan into the networks; return the next step, the log and the time spent."""
+def _resume(room: Path, ground: dict, model: Any, averaged: Any, optimiser: Any) -> tuple[int, list, float]:
+    """Load a checkpoint of the same ground into the networks; return the next step, the log and the time spent."""
     path = room / CHECKPOINT
     if not path.exists():
         return 0, [], 0.0
     state = torch.load(path, weights_only=True)
-    if (state["plan"], state["code"]) != (asdict(plan), _code()):
+    if state.get("ground") != ground:
         raise UsageError(
-            f"{path}: this fit was begun with other steps, another seed or another version of the program. Give another "
-            "folder, or delete this file to begin anew."
+            f"{path}: this fit was begun with other steps, another seed, another version of the program or its packages, or "
+            "from other weights. Give another folder, or delete this file to begin anew."
         )
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
@@ -271,14 +278,14 @@ def _resume(room: Path, plan: Plan, model: Any, averaged: Any, optimiser: Any) -
     return state["step"], state["log"], state["log"][-1]["seconds"]
 
 
+def _ground(plan: Plan, begins_as: str) -> dict[str, Any]:
+    """Return what decides the images and the steps: a fit that went on upon other ground would be neither's."""
+    return {"plan": asdict(plan), "code": _code(), "packages": tool.packages(), "begins_as": begins_as}
+
+
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """Hash what decides the images and the steps: a fit that went on with other code would be neither's."""
-    return code_hash(
-        "thalutils.training.synthesis",
-        "thalutils.training.label_maps",
-        "thalutils.segmenters.thalnet.network",
-    )
+    return code_hash("thalutils.training.fit")
 
 
 def _write(plan: Plan, folder: Path, averaged: dict, centres: np.ndarray, log: list) -> Path:

@@ -107,7 +107,12 @@ def _rows() -> tuple[int, int]:
 
 def _prepared(cache: Path, name: str) -> Path:
     path = fetch.label_map(name)
-    key = {"map": name, "code": [hash_file(anatomy.__file__), hash_file(__file__)]}
+    # as a list: the order of the structures is that of the centres
+    key = {
+        "map": name,
+        "code": [hash_file(anatomy.__file__), hash_file(__file__)],
+        "structures": list(STRUCTURES.values()),
+    }
     return cached(cache, "training-label-map", key, lambda to: _prepare(path, to)) / "map.npz"
 
 

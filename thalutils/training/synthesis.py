@@ -83,7 +83,8 @@ def box_sample(
 def joint_sample(person: Person, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw a T1w, a FLAIR and an R1 of the same box, brought together about as well as registration does.
 
-    Some are left out (all zero), never all. Lesions lie in the same place in each.
+    Some are left out (all zero), never all. Lesions lie in the same place in each; whether they show within the
+    thalamus as well is drawn for each image by itself, and so is their brightness.
 
     Returns
     -------

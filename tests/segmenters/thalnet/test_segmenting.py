@@ -1,5 +1,7 @@
 """From a scan to a mask with the weights that ship, on the average head that nilearn packages."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -76,16 +78,33 @@ def test_a_tilted_head_is_drawn_as_an_upright_one(head, upright, networks, turn_
     grid = nib.Nifti1Image(np.zeros((220, 250, 220), np.uint8), head.affine)
     grid.affine[:3, 3] -= 12
     found = segmenting.segment(resample_from_to(tilted, (grid.shape, grid.affine), order=1), networks)
-    back = segmenting.Thalami(found.labels, np.linalg.inv(turn) @ found.affine, 0, 0, 0, 0, ())
+    back = replace(found, affine=np.linalg.inv(turn) @ found.affine)
     assert dice(upright, back) > SAME
 
 
-def test_slices_of_three_millimetres_and_shading_change_little(head, upright, networks):
-    shape = (head.shape[0], head.shape[1], head.shape[2] // 3)
-    affine = head.affine @ np.diag([1, 1, 3, 1])
-    affine[:3, 3] += head.affine[:3, 2]
-    values = head.get_fdata(dtype=np.float32)[..., : 3 * shape[2]].reshape(*shape, 3).mean(-1)
-    shade = 1 + 0.2 * np.linspace(-1, 1, shape[0])[:, None, None]
+def test_a_grid_that_is_oblique_to_the_head_does_not_matter(head, upright, networks):
+    """As a scanner's slices along the corpus callosum are: neither axis of the grid is one of the head's."""
+    grid = np.eye(4)
+    grid[:3, :3] = Rotation.from_euler("xyz", (-22, 12, 9), degrees=True).as_matrix() @ np.diag(
+        [1.1, 0.9, 1.2]
+    )
+    shape = (200, 250, 190)
+    middle = nib.affines.apply_affine(head.affine, (np.array(head.shape) - 1) / 2)
+    grid[:3, 3] = middle - grid[:3, :3] @ ((np.array(shape) - 1) / 2)
+    found = segmenting.segment(resample_from_to(head, (shape, grid), order=1), networks)
+    assert dice(upright, found) > SAME
+    assert found.volume_ml == pytest.approx(upright.volume_ml, rel=0.05)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2], ids=["sagittal", "coronal", "axial"])
+def test_slices_of_three_millimetres_and_shading_change_little(head, upright, networks, axis):
+    affine = head.affine.copy()
+    affine[:3, 3] += head.affine[:3, axis]  # the middle of the first three
+    affine[:3, axis] *= 3
+    thin = np.moveaxis(head.get_fdata(dtype=np.float32), axis, -1)
+    thick = thin[..., : 3 * (thin.shape[-1] // 3)].reshape(*thin.shape[:2], -1, 3).mean(-1)
+    values = np.moveaxis(thick, -1, axis)
+    shade = 1 + 0.2 * np.linspace(-1, 1, values.shape[0])[:, None, None]
     found = segmenting.segment(nib.Nifti1Image(values * shade, affine), networks)
     assert dice(found, upright) > SAME
     assert found.volume_ml == pytest.approx(upright.volume_ml, rel=0.08)
@@ -113,6 +132,38 @@ def test_images_in_memory_are_checked_too(head, networks):
     holed[3, 3, 3] = np.nan
     with pytest.raises(ImageError, match="1 voxels are NaN"):
         segmenting.segment(nib.Nifti1Image(holed, head.affine), networks)
+
+
+def test_a_map_may_have_holes_where_it_could_not_be_computed(head, upright, networks):
+    values = head.get_fdata(dtype=np.float32)
+    holed = nib.Nifti1Image(np.where(values > 0, values, np.nan), head.affine)
+    found = segmenting.segment(holed, networks, holes=True)
+    assert np.array_equal(found.labels, upright.labels)
+    assert np.isnan(np.asarray(holed.dataobj)).any(), "the caller's image stays as it was"
+    filled = segmenting.segment_together({"T1": head, "R1": head}, networks)
+    together = segmenting.segment_together({"T1": head, "R1": holed}, networks)
+    assert np.array_equal(together.labels, filled.labels)
+    with pytest.raises(ImageError, match="NaN"):
+        segmenting.segment_together({"T1": head, "FLAIR": holed}, networks)
+
+
+def test_a_scan_of_zeros_is_one_without_a_thalamus(head, networks):
+    empty = nib.Nifti1Image(np.zeros(head.shape, np.float32), head.affine)
+    with pytest.raises(ImageError, match=r"no thalamus found.*every voxel is 0"):
+        segmenting.segment(empty, networks)
+
+
+def test_the_probability_is_what_the_mask_is_drawn_from(upright):
+    chance = upright.probability
+    assert chance.shape == upright.labels.shape and chance.dtype == np.float32
+    assert chance.min() == 0 and 0.9 < chance.max() <= 1
+    inside, likely = upright.labels > 0, chance >= 0.5
+    # small pieces are left out of the mask, and holes in it are filled
+    assert (inside != likely).sum() < 0.01 * inside.sum()
+    assert upright.certainty == pytest.approx(chance[inside].mean(), abs=0.02)
+    assert ((chance > 0.1) & (chance < 0.5)).sum() > 0.05 * inside.sum(), "shares, not the mask again"
+    stored = upright.probability_image()
+    assert stored.get_data_dtype() == np.float32 and np.array_equal(stored.affine, upright.affine)
 
 
 @pytest.mark.parametrize("kind", ["noise", "ball", "neck", "top"])
@@ -148,6 +199,12 @@ def test_scans_together_give_one_mask_on_the_grid_of_the_first(head, upright, ne
     alone = segmenting.segment_together({"T1": head}, networks)
     assert dice(alone, upright) > 0.9
     assert (alone.labels != both.labels).any(), "the second scan is looked at"
+    assert both.warnings == ()
+    far = nib.affines.from_matvec(np.eye(3), [400, 0, 0])
+    away = nib.Nifti1Image(np.asarray(coarse.dataobj), far @ coarse.affine)
+    missed = segmenting.segment_together({"T1": head, "FLAIR": away}, networks)
+    assert np.array_equal(missed.labels, alone.labels)
+    assert any("FLAIR covers 0 % of the box" in words for words in missed.warnings)
 
 
 def test_contrasts_that_the_joint_network_does_not_know_are_refused(head, networks):

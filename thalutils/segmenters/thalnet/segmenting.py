@@ -11,7 +11,7 @@ from nibabel.affines import apply_affine
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from thalutils.errors import ToolError
+from thalutils.errors import ImageError, ToolError
 from thalutils.imaging import masks, quality
 from thalutils.segmenters.protocol import LEFT, RIGHT
 from thalutils.segmenters.thalnet import pose
@@ -44,6 +44,8 @@ LEAST_FLIP_DICE, GOOD_FLIP_DICE = 0.75, 0.90
 MOST_ASYMMETRY = 0.18  # of the sum
 MOST_TURN_DEG = 65.0
 DARKEST = 0.005
+# A further contrast that covers less of the box is told of: where it has nothing, it counts as absent.
+LEAST_COVERED = 0.5
 NOT_FOUND = "no thalamus found"
 
 
@@ -65,6 +67,8 @@ class Thalami:
         Dice between what the network draws in the box and in its mirror image.
     warnings : tuple of str
         Why the mask should be looked at; empty where nothing speaks against it.
+    probability : ndarray of float32, shape of the scan
+        Of being thalamus, left or right, 0 to 1, before the mask is drawn from it; 0 beyond the box about them.
     """
 
     labels: np.ndarray
@@ -74,6 +78,7 @@ class Thalami:
     certainty: float
     flip_dice: float
     warnings: tuple[str, ...]
+    probability: np.ndarray
 
     @property
     def volume_ml(self) -> float:
@@ -82,12 +87,24 @@ class Thalami:
 
     def image(self) -> nib.Nifti1Image:
         """Return the mask as an image on the scan's grid."""
-        image = nib.Nifti1Image(self.labels, self.affine)
+        return self._on_grid(self.labels)
+
+    def probability_image(self) -> nib.Nifti1Image:
+        """Return the probability of being thalamus as an image on the scan's grid."""
+        return self._on_grid(self.probability)
+
+    def _on_grid(self, values: np.ndarray) -> nib.Nifti1Image:
+        image = nib.Nifti1Image(values, self.affine)
         image.header.set_xyzt_units("mm")
         return image
 
 
-def segment(scan: str | Path | nib.spatialimages.SpatialImage, networks: Networks | None = None) -> Thalami:
+def segment(
+    scan: str | Path | nib.spatialimages.SpatialImage,
+    networks: Networks | None = None,
+    *,
+    holes: bool = False,
+) -> Thalami:
     """Draw both thalami on one scan.
 
     Parameters
@@ -96,6 +113,8 @@ def segment(scan: str | Path | nib.spatialimages.SpatialImage, networks: Network
         Any contrast of a head (T1w, FLAIR, T2w, PDw, R1), any orientation, with or without skull.
     networks : Networks, optional
         Loaded before, where many scans follow each other.
+    holes : bool
+        Whether voxels may be NaN or infinite, as where a map could not be computed; they become 0.
 
     Raises
     ------
@@ -105,7 +124,7 @@ def segment(scan: str | Path | nib.spatialimages.SpatialImage, networks: Network
         Where no thalamus is found.
     """
     networks = networks or load()
-    image, data = _loaded(scan)
+    image, data = _loaded(scan, holes=holes)
     with torch.inference_mode():
         to_frame = find(data, image.affine, networks)
         boxed = in_box(data, image.affine, to_frame)
@@ -121,7 +140,8 @@ def segment_together(
     ----------
     scans : mapping of path or image
         By contrast, among :data:`network.JOINT`; any subset. They lie in one space (co-registered), each on a grid
-        of its own. The thalami are looked for on the first, and the mask is on its grid.
+        of its own. The thalami are looked for on the first, and the mask is on its grid. An R1 map may have holes
+        (NaN). A contrast that has next to nothing where the thalami are is warned of: it counts as absent.
     networks : Networks, optional
         As for :func:`segment`.
 
@@ -136,33 +156,70 @@ def segment_together(
     if unknown or not scans:
         raise ToolError(f"the joint network takes {', '.join(JOINT)}; given: {', '.join(scans) or 'none'}.")
     networks = networks or load()
-    loaded = {contrast: _loaded(scan) for contrast, scan in scans.items()}
+    loaded = {
+        contrast: _loaded(scan, holes=contrast == quality.READY_MAP) for contrast, scan in scans.items()
+    }
     first, data = next(iter(loaded.values()))
     with torch.inference_mode():
         to_frame = find(data, first.affine, networks)
         boxed = {name: in_box(values, image.affine, to_frame) for name, (image, values) in loaded.items()}
         absent = torch.zeros((1, *BOX_SHAPE))
         channels = torch.cat([boxed.get(contrast, absent) for contrast in JOINT])
-        return _judged(*draw(channels, networks.joint), to_frame, first)
+        return _judged(*draw(channels, networks.joint), to_frame, first, _uncovered(boxed))
+
+
+def read(
+    scan: str | Path | nib.spatialimages.SpatialImage, *, holes: bool = False
+) -> nib.spatialimages.SpatialImage:
+    """Return a scan that is fit for use, from its file or from memory; `holes` as for :func:`segment`.
+
+    Raises
+    ------
+    ImageError
+        Where it is not fit.
+    """
+    try:
+        if isinstance(scan, str | Path):
+            return quality.load(scan, holes=holes)
+        quality.check_geometry(scan, "the scan")
+        values = scan.get_fdata(dtype=np.float32)
+        if holes:
+            values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+            scan = nib.Nifti1Image(values, scan.affine, scan.header)
+        quality.check_values(values, "the scan")
+    except ImageError as error:
+        raise ImageError(f"{NOT_FOUND}, since a scan cannot be used: {error}") from None
+    return scan
 
 
 def _loaded(
-    scan: str | Path | nib.spatialimages.SpatialImage,
+    scan: str | Path | nib.spatialimages.SpatialImage, *, holes: bool
 ) -> tuple[nib.spatialimages.SpatialImage, torch.Tensor]:
     """Return a scan that is fit for use, and its values, shape (1, x, y, z)."""
-    name = Path(scan).name if isinstance(scan, str | Path) else "the scan"
-    image = quality.load(scan) if isinstance(scan, str | Path) else scan
-    quality.check_geometry(image, name)
+    image = read(scan, holes=holes)
     values = image.get_fdata(dtype=np.float32)
-    quality.check_values(values, name)
     return image, _from_zero(torch.from_numpy(np.ascontiguousarray(values))[None])
 
 
+def _uncovered(boxed: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
+    """Say which contrasts beside the first have next to nothing in the box, each of shape (1, *BOX_SHAPE)."""
+    covered = {name: float((values > 0).float().mean()) for name, values in list(boxed.items())[1:]}
+    return tuple(
+        f"{name} covers {100 * share:.0f} % of the box about the thalami: the mask was drawn without it there"
+        for name, share in covered.items()
+        if share < LEAST_COVERED
+    )
+
+
 def _judged(
-    shares: torch.Tensor, flip_dice: float, to_frame: np.ndarray, image: nib.spatialimages.SpatialImage
+    shares: torch.Tensor,
+    flip_dice: float,
+    to_frame: np.ndarray,
+    image: nib.spatialimages.SpatialImage,
+    uncovered: tuple[str, ...] = (),
 ) -> Thalami:
     """Bring what was drawn in the box onto the scan, and judge it."""
-    labels, certainty = _onto_scan(shares, np.linalg.inv(to_frame), image)
+    labels, certainty, probability = _onto_scan(shares, np.linalg.inv(to_frame), image)
     left, right = masks.sides_ml(labels, image.affine)
     for side, volume in (("left", left), ("right", right)):
         if not SIDE_ML[0] <= volume <= SIDE_ML[1]:
@@ -174,7 +231,7 @@ def _judged(
         raise ToolError(f"{NOT_FOUND}: the network is not sure of what it drew ({doubt}).")
     turn = float(np.degrees(Rotation.from_matrix(to_frame[:3, :3]).magnitude()))
     told = _warnings(certainty, flip_dice, (left, right), _touches_edge(labels), turn)
-    return Thalami(labels, image.affine, left, right, certainty, flip_dice, told)
+    return Thalami(labels, image.affine, left, right, certainty, flip_dice, told + uncovered, probability)
 
 
 def _from_zero(data: torch.Tensor) -> torch.Tensor:
@@ -286,8 +343,8 @@ def draw(boxed: torch.Tensor, network: torch.nn.Module) -> tuple[torch.Tensor, f
 
 def _onto_scan(
     shares: torch.Tensor, from_frame: np.ndarray, image: nib.spatialimages.SpatialImage
-) -> tuple[np.ndarray, float]:
-    """Bring probabilities from the box to the scan's voxels, and decide; return the labels and the certainty."""
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Bring probabilities from the box to the scan's voxels, and decide; return labels, certainty and probability."""
     box = from_frame @ pose.box_affine(BOX_SHAPE, BOX_MM)
     corners = np.array(np.meshgrid(*((0, size - 1) for size in BOX_SHAPE), indexing="ij")).reshape(3, -1)
     there = apply_affine(np.linalg.inv(image.affine) @ box, corners.T)
@@ -307,9 +364,12 @@ def _onto_scan(
         if count:
             largest = np.bincount(pieces.ravel())[1:].argmax() + 1
             drawn[ndimage.binary_fill_holes(pieces == largest)] = label
-    labels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = drawn
+    place = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    labels[place] = drawn
+    probability = np.zeros(image.shape, dtype=np.float32)
+    probability[place] = np.clip(there.sum(0), 0, 1)
     kept = drawn > 0
-    return labels, float(there.max(0)[kept].mean()) if kept.any() else 0.0
+    return labels, float(there.max(0)[kept].mean()) if kept.any() else 0.0, probability
 
 
 def _touches_edge(labels: np.ndarray) -> bool:

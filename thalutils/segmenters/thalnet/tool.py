@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 from thalutils.errors import ToolError
@@ -9,6 +10,9 @@ from thalutils.files import read_json, write_json
 from thalutils.process import code_hash
 from thalutils.segmenters.protocol import JOINT, WARNINGS_FILE, Availability, write_thalamus
 from thalutils.segmenters.thalnet import weight_files
+
+# Packages whose numbers are in the weights and in the masks.
+PACKAGES = ("monai", "numpy", "scipy", "torch")
 
 
 class ThalNet:
@@ -27,10 +31,11 @@ class ThalNet:
             return Availability(False, reason=str(error))
 
     def options(self, preset: str) -> dict[str, object]:
-        """Return the weights' checksums and the code that applies them."""
+        """Return the weights' checksums, and the code and packages that apply them."""
         return {
             "weights": read_json(weight_files.FOLDER / weight_files.CHECKSUMS),
             "code": code_hash("thalutils.segmenters.thalnet.segmenting"),
+            "packages": packages(),
         }
 
     def segment(self, image: Path, mask: Path, folder: Path, preset: str) -> None:
@@ -49,6 +54,11 @@ class ThalNet:
 
         drawn = segment_together(images, _networks())
         _write(drawn, quality.load(next(iter(images.values()))), folder)
+
+
+def packages() -> dict[str, str]:
+    """Return the versions of the packages on which weights and masks rest."""
+    return {name: version(name) for name in PACKAGES}
 
 
 def _write(drawn, like, folder: Path) -> None:
