@@ -111,6 +111,23 @@ def test_rows_and_numbers_that_are_damaged_make_their_stage_stale(name, study):
     assert reason_stale(cohort, stage, parameters).startswith("what it made is missing or was changed")
 
 
+def test_a_book_is_of_the_yaml_as_it_stands_and_of_what_was_given_by_hand(study, monkeypatch, capsys):
+    """The last run's parameters stood for the YAML's, so that a page of the old YAML was published."""
+    cohort, first, _ = study
+    monkeypatch.setattr(console.book_builder, "build", lambda *_: cohort.root / "index.html")
+    assert console.run("tiny", None, "all", None, False, []) == console.DONE
+    assert console.book(["tiny"]) == console.DONE
+    settings = cohort.path.read_text()
+    cohort.path.write_text(settings + "stages: {1-first: {number: 5}}\n")
+    assert console.book(["tiny"]) == console.FAILED
+    assert "1-first: its parameter number changed from 1 to 5." in capsys.readouterr().out
+    cohort.path.write_text(settings)
+    assert console.run("tiny", first.name, "all", None, False, ["number=2"]) == console.DONE
+    assert json.loads(state_path(cohort, first).read_text())["given"] == {"number": 2}
+    assert console.run("tiny", "second", "all", None, False, []) == console.DONE
+    assert console.book(["tiny"]) == console.DONE
+
+
 def test_outputs_in_a_notebook_do_not_make_it_stale(study):
     cohort, first, _ = study
     execute(cohort, first)

@@ -275,14 +275,13 @@ def book(names: list[str]) -> int:
 
 
 def _last_given(cohort: Cohort, stage: Stage) -> dict[str, Any]:
-    """Return the parameters of the stage's last run that are still known, so that -p does not make it stale."""
-    before = ((read_json(state_path(cohort, stage)) or {}).get("key") or {}).get("parameters", {})
+    """Return what -p gave the stage's last run that is still known, so that -p does not make it stale.
+
+    What the YAML gave it is not taken from there: it may have changed since.
+    """
+    given = (read_json(state_path(cohort, stage)) or {}).get("given", {})
     known = stage_list.parameters(cohort.root, stage)
-    return {
-        name: value
-        for name, value in before.items()
-        if name in known and name not in ("cohort", "participants")
-    }
+    return {name: value for name, value in given.items() if name in known}
 
 
 def stages() -> int:

@@ -110,11 +110,18 @@ def execute(
         "key": _what_was_read(cohort, stage, before, key(cohort, stage, parameters)),
         "outputs": made,
         "outputs_hash": hash_json(made),
+        "given": _given(cohort, stage, parameters),
         "seconds": round(seconds, 1),
     }
     _sign(executed_path(cohort, stage), cohort, stage, state)
     write_json(state_path(cohort, stage), state)
     return Result(stage, "done", seconds=seconds)
+
+
+def _given(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return which of a stage's parameters are neither the notebook's nor the YAML's, but were given for this run."""
+    own = stage_list.settle(cohort.root, stage, cohort, {})
+    return {name: value for name, value in parameters.items() if value != own[name]}
 
 
 def _what_was_read(
