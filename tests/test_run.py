@@ -155,6 +155,18 @@ def test_changed_code_environment_and_inputs_are_named(study):
         state_path(cohort, first).write_text(kept)
 
 
+def test_a_kept_table_that_a_page_shows_makes_it_stale_when_it_changes(study):
+    cohort, first, _ = study
+    timings = cohort.root / "benchmarks" / "results.tsv"
+    timings.parent.mkdir()
+    timings.write_text("work\n")
+    write_notebook(cohort.root, "1-first", "if False:\n    from thalutils.report import performance_pages")
+    execute(cohort, first)
+    assert why(cohort, first) is None
+    timings.write_text("work\nmore\n")
+    assert why(cohort, first) == "what is kept with the project has changed: results.tsv."
+
+
 def test_new_results_upstream_make_a_stage_stale(study):
     cohort, first, second = study
     execute(cohort, first)

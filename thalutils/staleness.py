@@ -10,6 +10,8 @@ from typing import Any
 from thalutils import __version__, finished
 from thalutils.cohort import Cohort
 from thalutils.files import hash_file, hash_json, read_json
+from thalutils.named_files import named
+from thalutils.process import module_path
 from thalutils.segmenters.catalogue import availability
 from thalutils.stages import Stage, imported_modules, notebook_path, stripped_hash
 from thalutils.tables import SHARDS
@@ -18,6 +20,7 @@ MANY = 3
 # By the part that changed; where several have, the first is told.
 SENTENCES = {
     "code": "helper code that it imports has changed: {}.",
+    "kept": "what is kept with the project has changed: {}.",
     "environment": "the environment has changed: {}.",
     "tools": "another tool or version is installed: {}.",
     "inputs": "the cohort's {} changed.",
@@ -44,10 +47,12 @@ def key(
     `read` is what :func:`inputs` returned just now, where many stages are asked about at once: it looks at every scan.
     """
     notebook = notebook_path(cohort.root, stage)
+    modules = imported_modules(notebook)
     return {
         "notebook": stripped_hash(notebook),
         "parameters": parameters,
-        "code": {module: _module_hash(module) for module in imported_modules(notebook)},
+        "code": {module: hash_file(module_path(module)) for module in modules},
+        "kept": {name: hash_file(path) for name, path in named(cohort.root, modules).items()},
         "environment": environment(),
         "tools": tools() if stage.tools else {},
         "inputs": inputs(cohort) if read is None else read,
@@ -56,12 +61,6 @@ def key(
             for name in stage.after
         },
     }
-
-
-def _module_hash(module: str) -> str:
-    package = Path(__file__).parent
-    inner = package.joinpath(*module.split(".")[1:])
-    return hash_file(inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py"))
 
 
 @lru_cache(maxsize=1)
@@ -150,7 +149,7 @@ def reason_stale(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> st
         name = changed[0]
         return f"its parameter {name} changed from {old.get(name)!r} to {new.get(name)!r}."
     for part, sentence in SENTENCES.items():
-        changed = _changed(before[part], now[part])
+        changed = _changed(before.get(part, {}), now[part])  # a state of an older version lacks parts
         if changed:
             return sentence.format(_list(changed))
     return None
