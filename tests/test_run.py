@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,21 @@ def test_a_scan_that_changes_while_a_stage_works_makes_it_stale(study):
         cohort.root, "1-first", f"from pathlib import Path\nPath({str(scan)!r}).write_bytes(b'other')"
     )
     assert execute(cohort, first).state == "done"
+    assert why(cohort, first) == "the cohort's scans changed."
+
+
+def test_scans_are_told_apart_by_content(study):
+    """They were by size and time, so that an unchanged copy ran again, and a page's hash named no data."""
+    cohort, first, _ = study
+    execute(cohort, first)
+    scan = sorted(cohort.bids.rglob("*_T1w.nii.gz"))[0]
+    shutil.copyfile(scan, scan.with_name("copy"))
+    scan.with_name("copy").replace(scan)
+    os.utime(scan, (1, 1))
+    assert why(cohort, first) is None
+    content = bytearray(scan.read_bytes())
+    content[-1] ^= 1
+    scan.write_bytes(content)
     assert why(cohort, first) == "the cohort's scans changed."
 
 

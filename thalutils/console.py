@@ -27,7 +27,7 @@ from thalutils.segmenters.catalogue import tools_table
 from thalutils.segmenters.registry import SEGMENTERS
 from thalutils.segmenters.session import has_finished
 from thalutils.stages import Stage
-from thalutils.staleness import reason_stale, state_path
+from thalutils.staleness import inputs, reason_stale, state_path
 from thalutils.start.finding import times
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -257,9 +257,10 @@ def book(names: list[str]) -> int:
     stale, waiting = [], []
     for name, cohort in zip(names, cohorts, strict=True):
         stage_list.check_settings(cohort.root, stages, cohort)
+        read = inputs(cohort)
         for stage in stage_list.applicable(stages, cohort):
             parameters = stage_list.settle(cohort.root, stage, cohort, _last_given(cohort, stage))
-            reason = reason_stale(cohort, stage, parameters)
+            reason = reason_stale(cohort, stage, parameters, read)
             if reason:
                 stale.append(f"{cohort.name}/{stage.name}: {reason}")
                 waiting += [] if name in waiting else [name]

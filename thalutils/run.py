@@ -24,7 +24,7 @@ from thalutils.process import JOBS_VARIABLE, PROGRESS_VARIABLE
 from thalutils.report import privacy
 from thalutils.stage import ACQUISITION
 from thalutils.stages import Stage
-from thalutils.staleness import executed_path, key, outputs, provenance, reason_stale, state_path
+from thalutils.staleness import executed_path, inputs, key, outputs, provenance, reason_stale, state_path
 from thalutils.tables import SHARDS
 
 KERNEL = "python3"
@@ -61,7 +61,8 @@ def plan(
         Where a parameter is unknown or of another type: before anything runs.
     """
     settled = settle(cohort, stages, given, only)
-    return [Plan(stage, values, reason_stale(cohort, stage, values)) for stage, values in settled]
+    read = inputs(cohort)
+    return [Plan(stage, values, reason_stale(cohort, stage, values, read)) for stage, values in settled]
 
 
 def settle(

@@ -9,7 +9,7 @@ from typing import Any
 
 from thalutils import __version__, finished
 from thalutils.cohort import Cohort
-from thalutils.files import hash_file, hash_json, read_json
+from thalutils.files import hash_file, hash_files, hash_json, read_json
 from thalutils.named_files import named
 from thalutils.process import module_path
 from thalutils.segmenters.catalogue import availability
@@ -17,6 +17,7 @@ from thalutils.stages import Stage, imported_modules, notebook_path, stripped_ha
 from thalutils.tables import SHARDS
 
 MANY = 3
+OF_A_DATASET = (".nii", ".nii.gz", ".tsv", ".json")
 # By the part that changed; where several have, the first is told.
 SENTENCES = {
     "code": "helper code that it imports has changed: {}.",
@@ -78,33 +79,29 @@ def tools() -> dict[str, str]:
 
 
 def inputs(cohort: Cohort) -> dict[str, str]:
-    """Hash the cohort's settings and its tables, or its scans and the verdicts entered for them.
-
-    Tables are told apart by content. Scans are by path, size and time of change; a simulated
-    cohort's are links into the cache, so that making them again leaves them as they are.
-    """
+    """Hash the cohort's settings and its tables, or its scans and the verdicts entered for them, by their content."""
     settings = cohort.settings.model_dump(mode="json", exclude={"stages"})
     if cohort.kind == "tables":
         tables = [(path.name, hash_file(path)) for path in cohort.table_files]
         return {"settings": hash_json(settings), "tables": hash_json(tables)}
-    scans = []
+    files = []
     if cohort.bids.is_dir():
-        for path in sorted(cohort.bids.rglob("*")):
-            if path.is_file() and path.name.endswith((".nii", ".nii.gz", ".tsv", ".json")):
-                status = path.stat()
-                scans.append((str(path.relative_to(cohort.bids)), status.st_size, _when(path, status)))
+        files = [path for path in sorted(cohort.bids.rglob("*")) if path.name.endswith(OF_A_DATASET)]
+    sums = hash_files([path for path in files if path.is_file()], _memo(cohort, "scans"))
+    scans = [(str(path.relative_to(cohort.bids)), content) for path, content in sums.items()]
     scans += [(path.name, hash_file(path)) for path, _ in cohort.clinical_tables if path.is_file()]
+    results = hash_files(finished.watched(cohort), _memo(cohort, "finished"))
     return {
         "settings": hash_json(settings),
         "scans": hash_json(scans),
-        "finished results": hash_json(finished.fingerprint(cohort)),
+        "finished results": hash_json(sorted((str(path), content) for path, content in results.items())),
         "verdicts": hash_file(cohort.verdicts) if cohort.verdicts.exists() else "",
     }
 
 
-def _when(path: Path, status: Any) -> Any:
-    # A table or a sidecar is small: its content says more than its time, which writing it anew would change.
-    return hash_file(path) if path.suffix in (".tsv", ".json") else status.st_mtime_ns
+def _memo(cohort: Cohort, what: str) -> Path:
+    """Return where the sums of many files are kept, so that those that stand are not read again."""
+    return cohort.cache / "hashes" / f"{cohort.name}-{what}.json"
 
 
 def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
@@ -134,13 +131,15 @@ def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
     return found
 
 
-def reason_stale(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> str | None:
-    """Return in a sentence why a stage must run, or ``None`` where its result stands."""
+def reason_stale(
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], read: dict[str, str] | None = None
+) -> str | None:
+    """Return in a sentence why a stage must run, or ``None`` where its result stands; `read` as in :func:`key`."""
     state = read_json(state_path(cohort, stage))
     if not state or not executed_path(cohort, stage).exists():
         return "it has not run yet."
     before = state["key"] | {"outputs": state["outputs"]}
-    now = key(cohort, stage, parameters) | {"outputs": outputs(cohort, stage)}
+    now = key(cohort, stage, parameters, read) | {"outputs": outputs(cohort, stage)}
     if before["notebook"] != now["notebook"]:
         return "its notebook has changed."
     old, new = before["parameters"], now["parameters"]
