@@ -183,6 +183,31 @@ def test_a_kept_table_that_a_page_shows_makes_it_stale_when_it_changes(study):
     assert why(cohort, first) == "what is kept with the project has changed: results.tsv."
 
 
+def test_public_data_that_come_or_go_make_stale_what_reads_them(study, tmp_path, monkeypatch):
+    """A page of real heads stayed empty after their scans had been put where it says."""
+    cohort, first, second = study
+    (cohort.root / "notebooks" / "stages.yml").write_text(
+        STAGES.replace("First}", "First, public: [label_maps]}")
+    )
+    first = stages.load(cohort.root)[0]
+    monkeypatch.setenv("THALUTILS_DATA", str(tmp_path / "public"))
+    execute(cohort, first)
+    execute(cohort, second)
+    assert why(cohort, first) is None
+    scan = tmp_path / "public" / "label_maps" / "training_seg_01.nii.gz"
+    scan.parent.mkdir(parents=True)
+    scan.write_text("a scan")
+    name = f"label_maps/{scan.name}"
+    assert why(cohort, first) == f"what of the public data lies under THALUTILS_DATA has changed: {name}."
+    assert why(cohort, second) is None
+    execute(cohort, first)
+    assert why(cohort, first) is None
+    scan.write_text("another")
+    assert name in why(cohort, first)
+    monkeypatch.delenv("THALUTILS_DATA")
+    assert name in why(cohort, first)
+
+
 def test_new_results_upstream_make_a_stage_stale(study):
     cohort, first, second = study
     execute(cohort, first)

@@ -7,7 +7,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from thalutils import __version__, finished
+from thalutils import __version__, fetch, finished
 from thalutils.cohort import Cohort
 from thalutils.files import hash_file, hash_files, hash_json, read_json
 from thalutils.named_files import named
@@ -25,6 +25,7 @@ SENTENCES = {
     "environment": "the environment has changed: {}.",
     "tools": "another tool or version is installed: {}.",
     "inputs": "the cohort's {} changed.",
+    "public": "what of the public data lies under THALUTILS_DATA has changed: {}.",
     "upstream": "{} has new results.",
     "outputs": "what it made is missing or was changed: {}.",
 }
@@ -57,6 +58,7 @@ def key(
         "environment": environment(),
         "tools": tools() if stage.tools else {},
         "inputs": inputs(cohort) if read is None else read,
+        "public": public(cohort, stage),
         "upstream": {
             name: (read_json(state_path(cohort, Stage(name=name, title=""))) or {}).get("outputs_hash", "")
             for name in stage.after
@@ -76,6 +78,13 @@ def environment() -> dict[str, str]:
 def tools() -> dict[str, str]:
     """Return the version of every tool, empty where it is absent."""
     return {name: state.version for name, state in availability().items()}
+
+
+def public(cohort: Cohort, stage: Stage) -> dict[str, str]:
+    """Hash what is at hand of the public collections that a stage takes files of."""
+    paths = {f"{one}/{name}": path for one in stage.public for name, path in fetch.at_hand(one).items()}
+    sums = hash_files(paths.values(), _memo(cohort, f"public-{stage.name}")) if paths else {}
+    return {name: sums[path] for name, path in paths.items()}
 
 
 def inputs(cohort: Cohort) -> dict[str, str]:
