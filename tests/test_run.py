@@ -251,6 +251,39 @@ def test_a_stage_that_does_not_work_on_the_cohort_says_so(spreadsheet):
         console.run("tiny", None, "all", None, False, ["depth=1"])
 
 
+def test_check_says_what_follows_from_a_stage_that_runs_and_how_long_stages_took(study, capsys):
+    """What comes after a stale stage was said to stand."""
+    cohort, _, _ = study
+    third = "- {name: 3-third, title: Third, after: [2-second]}\n- {name: 4-apart, title: Apart}\n"
+    (cohort.root / "notebooks" / "stages.yml").write_text(STAGES + third)
+    for name in ("3-third", "4-apart"):
+        write_notebook(cohort.root, name, "print(number)")
+
+    def told() -> dict[str, str]:
+        assert console.check("tiny", None, []) == console.DONE
+        text = capsys.readouterr().out
+        lines = {
+            line.split()[0]: " ".join(line.split()[1:]) for line in text.splitlines() if line[1:2] == "-"
+        }
+        return lines | {"sum": text.splitlines()[-1]}
+
+    fresh = told()
+    assert fresh["1-first"] == fresh["3-third"] == "runs it has not run yet. not known, not run yet"
+    assert fresh["sum"] == "4 of 4 stages would run: thalutils run tiny"
+    assert console.run("tiny", None, "all", None, False, []) == console.DONE
+    capsys.readouterr()
+    stands = told()
+    assert stands["3-third"].startswith("stands") and stands["3-third"].endswith("s last time")
+    assert stands["sum"].startswith("0 of 4 stages would run:")
+    write_notebook(cohort.root, "1-first", "print(number * 3)")
+    stale = told()
+    assert stale["1-first"].startswith("runs its notebook has changed.")
+    assert stale["2-second"].startswith("may run if new results come of 1-first.")
+    assert stale["3-third"].startswith("may run if new results come of 2-second.")
+    assert stale["4-apart"].startswith("stands")
+    assert stale["sum"] == "1 of 4 stages would run, and perhaps 2 after them: thalutils run tiny"
+
+
 def test_results_of_a_stage_that_does_not_work_on_the_cohort_are_no_ground_to_run(spreadsheet):
     cohort, every, _ = spreadsheet
     first, second, _ = every

@@ -51,18 +51,22 @@ def check(name: str, stage: str | None, given: list[str]) -> int:
         columns = ["name", "available", "version", "reason"]
         found = tools_table()[columns].fillna("").to_numpy().tolist()
         out.print(_table("Tools", columns, found))
-    rows = []
+    rows, following = [], runner.follows(plans)
     for plan in plans:
         last = (read_json(state_path(cohort, plan.stage)) or {}).get("seconds")
-        took = f"{last:.0f} s last time" if last else ""
-        rows.append([plan.stage.name, "runs" if plan.reason else "stands", plan.reason or "", took])
+        took = "not known, not run yet" if last is None else f"{last:.0f} s last time"
+        after = shorten(following.get(plan.stage.name, []))
+        what = "runs" if plan.reason else "may run" if after else "stands"
+        why = plan.reason or (f"if new results come of {after}." if after else "")
+        rows.append([plan.stage.name, what, why, took])
     out.print(_table("Stages", ["stage", "", "because", "time"], rows))
     excluded = _exclusions(cohort)
     if len(excluded):
         out.print(f"{len(excluded)} exclusions so far:")
         _print_exclusions(excluded)
     waiting = sum(bool(plan.reason) for plan in plans)
-    out.print(f"{waiting} of {len(plans)} stages would run: [bold]thalutils run {cohort.name}[/]")
+    more = f", and perhaps {len(following)} after them" if following else ""
+    out.print(f"{waiting} of {len(plans)} stages would run{more}: [bold]thalutils run {cohort.name}[/]")
     return DONE
 
 

@@ -65,6 +65,21 @@ def plan(
     return [Plan(stage, values, reason_stale(cohort, stage, values, read)) for stage, values in settled]
 
 
+def follows(plans: list[Plan]) -> dict[str, list[str]]:
+    """Return, of stages that stand, those that read what others are about to make: by name, after which.
+
+    They run too where the results of these come out otherwise than before.
+    """
+    moving, found = set(), {}
+    for one in plans:
+        before = [name for name in one.stage.after if name in moving]
+        if before and not one.reason:
+            found[one.stage.name] = before
+        if before or one.reason:
+            moving.add(one.stage.name)
+    return found
+
+
 def settle(
     cohort: Cohort, stages: list[Stage], given: dict[str, Any] | None = None, only: Stage | None = None
 ) -> list[tuple[Stage, dict[str, Any]]]:
