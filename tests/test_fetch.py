@@ -8,6 +8,7 @@ import pytest
 
 from thalutils import fetch
 from thalutils.errors import ImageError
+from thalutils.segmenters import real_heads
 
 PATH = "training_seg_01.nii.gz"
 CONTENT = bytes(range(256)) * 4096  # 1 MiB, so that a download is cut in its middle
@@ -29,6 +30,29 @@ def test_the_known_content_is_taken(tmp_path, monkeypatch):
     known = {f"data/training_label_maps/{PATH}": "78981922613b2afb6025042ff6bd878ac1994e85"}
     monkeypatch.setattr(fetch, "_blob_ids", lambda collection: known)
     assert fetch.fetch("label_maps", PATH).read_bytes() == b"a\n"
+
+
+def test_what_is_at_hand_lies_in_the_named_folder_and_is_of_the_collection(tmp_path, monkeypatch):
+    folder = tmp_path / "label_maps"
+    folder.mkdir()
+    for name in (PATH, "notes.txt"):
+        (folder / name).write_bytes(CONTENT)
+    monkeypatch.setenv(fetch.DATA_VARIABLE, str(tmp_path))
+    assert fetch.at_hand("label_maps") == {PATH: folder / PATH}
+    assert fetch.at_hand("open_ms") == {}
+    monkeypatch.delenv(fetch.DATA_VARIABLE)
+    assert fetch.at_hand("label_maps") == {}
+
+
+def test_every_public_scan_of_the_real_heads_is_one_that_is_at_hand_when_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv(fetch.DATA_VARIABLE, str(tmp_path))
+    wanted = [source[1] for head in real_heads.HEADS for source in (head.t1w, head.flair) if source[1:]]
+    for name in wanted:
+        path = tmp_path / "open_ms" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert len(wanted) == 8
+    assert set(fetch.at_hand("open_ms")) == set(wanted)
 
 
 def test_no_network_is_said_with_the_way_out(checkout, monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from thalutils import files
 from thalutils.errors import ThalutilsError, UsageError
 from thalutils.files import (
     atomic_path,
@@ -203,6 +204,39 @@ def test_hash_file_follows_the_content(tmp_path):
     path.write_bytes(b"abcd"[:3])
     os.utime(path, ns=(0, 0))
     assert hash_file(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_many_files_are_read_once_while_they_stand(tmp_path, monkeypatch):
+    paths = [tmp_path / name for name in ("a.nii", "b.nii")]
+    for path in paths:
+        path.write_text(path.name)
+    memo, read = tmp_path / "cache" / "sums.json", []
+    monkeypatch.setattr(files, "hash_file", lambda path: read.append(path) or hash_file(path))
+    first = files.hash_files(paths, memo)
+    assert first == {path: hash_file(path) for path in paths}
+    assert files.hash_files(paths, memo) == first
+    assert read == paths
+    # another file of the same size and time, in its place
+    other, status = tmp_path / "other", paths[0].stat()
+    other.write_text("A.nii")
+    os.utime(other, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    other.replace(paths[0])
+    changed = files.hash_files(paths, memo)
+    assert read == [*paths, paths[0]]
+    assert (changed[paths[0]], changed[paths[1]]) == (hash_file(paths[0]), first[paths[1]])
+    assert changed[paths[0]] != first[paths[0]]
+    assert list(json.loads(memo.read_text())) == [str(path) for path in paths]
+    files.hash_files(paths[1:], memo)
+    assert list(json.loads(memo.read_text())) == [str(paths[1])]
+
+
+def test_sums_are_told_where_they_cannot_be_kept_or_a_file_is_gone(tmp_path, monkeypatch):
+    path, gone, memo = (tmp_path / name for name in ("a.nii", "b.nii", "sums.json"))
+    path.write_text("scan")
+    memo.write_text("[1]")
+    monkeypatch.setattr(tempfile, "mkdtemp", failing(errno.ENOSPC))
+    assert files.hash_files([path, gone], memo) == {path: hash_file(path), gone: ""}
+    assert memo.read_text() == "[1]"
 
 
 def test_place_falls_back_to_a_copy(tmp_path, monkeypatch):

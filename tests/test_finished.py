@@ -70,4 +70,6 @@ def test_a_result_that_is_new_or_made_again_makes_stages_stale(make_dataset, nam
     path = touch(cohort.bids / "derivatives" / name)
     new = inputs(cohort)["finished results"]
     os.utime(path, ns=(1, 1))
+    assert inputs(cohort)["finished results"] == new
+    path.write_text("made again, otherwise")
     assert len({before, new, inputs(cohort)["finished results"]}) == 3

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,21 @@ def test_a_scan_that_changes_while_a_stage_works_makes_it_stale(study):
     assert why(cohort, first) == "the cohort's scans changed."
 
 
+def test_scans_are_told_apart_by_content(study):
+    """They were by size and time, so that an unchanged copy ran again, and a page's hash named no data."""
+    cohort, first, _ = study
+    execute(cohort, first)
+    scan = sorted(cohort.bids.rglob("*_T1w.nii.gz"))[0]
+    shutil.copyfile(scan, scan.with_name("copy"))
+    scan.with_name("copy").replace(scan)
+    os.utime(scan, (1, 1))
+    assert why(cohort, first) is None
+    content = bytearray(scan.read_bytes())
+    content[-1] ^= 1
+    scan.write_bytes(content)
+    assert why(cohort, first) == "the cohort's scans changed."
+
+
 @pytest.mark.parametrize("name", ["shards/1-first/sub-01/volumes.tsv", "numbers.json"])
 def test_rows_and_numbers_that_are_damaged_make_their_stage_stale(name, study):
     cohort, first, _ = study
@@ -109,6 +125,23 @@ def test_rows_and_numbers_that_are_damaged_make_their_stage_stale(name, study):
     assert reason_stale(cohort, stage, parameters) is None
     (cohort.results / name).write_text("")
     assert reason_stale(cohort, stage, parameters).startswith("what it made is missing or was changed")
+
+
+def test_a_book_is_of_the_yaml_as_it_stands_and_of_what_was_given_by_hand(study, monkeypatch, capsys):
+    """The last run's parameters stood for the YAML's, so that a page of the old YAML was published."""
+    cohort, first, _ = study
+    monkeypatch.setattr(console.book_builder, "build", lambda *_: cohort.root / "index.html")
+    assert console.run("tiny", None, "all", None, False, []) == console.DONE
+    assert console.book(["tiny"]) == console.DONE
+    settings = cohort.path.read_text()
+    cohort.path.write_text(settings + "stages: {1-first: {number: 5}}\n")
+    assert console.book(["tiny"]) == console.FAILED
+    assert "1-first: its parameter number changed from 1 to 5." in capsys.readouterr().out
+    cohort.path.write_text(settings)
+    assert console.run("tiny", first.name, "all", None, False, ["number=2"]) == console.DONE
+    assert json.loads(state_path(cohort, first).read_text())["given"] == {"number": 2}
+    assert console.run("tiny", "second", "all", None, False, []) == console.DONE
+    assert console.book(["tiny"]) == console.DONE
 
 
 def test_outputs_in_a_notebook_do_not_make_it_stale(study):
@@ -136,6 +169,43 @@ def test_changed_code_environment_and_inputs_are_named(study):
         state_path(cohort, first).write_text(json.dumps(content))
         assert why(cohort, first) == words
         state_path(cohort, first).write_text(kept)
+
+
+def test_a_kept_table_that_a_page_shows_makes_it_stale_when_it_changes(study):
+    cohort, first, _ = study
+    timings = cohort.root / "benchmarks" / "results.tsv"
+    timings.parent.mkdir()
+    timings.write_text("work\n")
+    write_notebook(cohort.root, "1-first", "if False:\n    from thalutils.report import performance_pages")
+    execute(cohort, first)
+    assert why(cohort, first) is None
+    timings.write_text("work\nmore\n")
+    assert why(cohort, first) == "what is kept with the project has changed: results.tsv."
+
+
+def test_public_data_that_come_or_go_make_stale_what_reads_them(study, tmp_path, monkeypatch):
+    """A page of real heads stayed empty after their scans had been put where it says."""
+    cohort, first, second = study
+    (cohort.root / "notebooks" / "stages.yml").write_text(
+        STAGES.replace("First}", "First, public: [label_maps]}")
+    )
+    first = stages.load(cohort.root)[0]
+    monkeypatch.setenv("THALUTILS_DATA", str(tmp_path / "public"))
+    execute(cohort, first)
+    execute(cohort, second)
+    assert why(cohort, first) is None
+    scan = tmp_path / "public" / "label_maps" / "training_seg_01.nii.gz"
+    scan.parent.mkdir(parents=True)
+    scan.write_text("a scan")
+    name = f"label_maps/{scan.name}"
+    assert why(cohort, first) == f"what of the public data lies under THALUTILS_DATA has changed: {name}."
+    assert why(cohort, second) is None
+    execute(cohort, first)
+    assert why(cohort, first) is None
+    scan.write_text("another")
+    assert name in why(cohort, first)
+    monkeypatch.delenv("THALUTILS_DATA")
+    assert name in why(cohort, first)
 
 
 def test_new_results_upstream_make_a_stage_stale(study):
@@ -179,6 +249,39 @@ def test_a_stage_that_does_not_work_on_the_cohort_says_so(spreadsheet):
             command()
     with pytest.raises(UsageError, match="no stage has a parameter depth"):
         console.run("tiny", None, "all", None, False, ["depth=1"])
+
+
+def test_check_says_what_follows_from_a_stage_that_runs_and_how_long_stages_took(study, capsys):
+    """What comes after a stale stage was said to stand."""
+    cohort, _, _ = study
+    third = "- {name: 3-third, title: Third, after: [2-second]}\n- {name: 4-apart, title: Apart}\n"
+    (cohort.root / "notebooks" / "stages.yml").write_text(STAGES + third)
+    for name in ("3-third", "4-apart"):
+        write_notebook(cohort.root, name, "print(number)")
+
+    def told() -> dict[str, str]:
+        assert console.check("tiny", None, []) == console.DONE
+        text = capsys.readouterr().out
+        lines = {
+            line.split()[0]: " ".join(line.split()[1:]) for line in text.splitlines() if line[1:2] == "-"
+        }
+        return lines | {"sum": text.splitlines()[-1]}
+
+    fresh = told()
+    assert fresh["1-first"] == fresh["3-third"] == "runs it has not run yet. not known, not run yet"
+    assert fresh["sum"] == "4 of 4 stages would run: thalutils run tiny"
+    assert console.run("tiny", None, "all", None, False, []) == console.DONE
+    capsys.readouterr()
+    stands = told()
+    assert stands["3-third"].startswith("stands") and stands["3-third"].endswith("s last time")
+    assert stands["sum"].startswith("0 of 4 stages would run:")
+    write_notebook(cohort.root, "1-first", "print(number * 3)")
+    stale = told()
+    assert stale["1-first"].startswith("runs its notebook has changed.")
+    assert stale["2-second"].startswith("may run if new results come of 1-first.")
+    assert stale["3-third"].startswith("may run if new results come of 2-second.")
+    assert stale["4-apart"].startswith("stands")
+    assert stale["sum"] == "1 of 4 stages would run, and perhaps 2 after them: thalutils run tiny"
 
 
 def test_results_of_a_stage_that_does_not_work_on_the_cohort_are_no_ground_to_run(spreadsheet):

@@ -97,6 +97,17 @@ def test_it_reads_only_what_came_before_and_makes_what_the_contract_has(stage):
     assert set(stage.tables) <= set(SCHEMAS)
 
 
+def test_stages_that_take_what_is_at_hand_of_public_data_say_so():
+    """But for the one that makes a cohort's scans, which fails without them, and those that read what was computed once."""
+    fetching = {
+        stage.name for stage in STAGES
+        if "thalutils.fetch" in stages.imported_modules(stages.notebook_path(REPOSITORY, stage))
+    }  # fmt: skip
+    saying = {stage.name for stage in STAGES if stage.public}
+    assert fetching - saying <= {"2-4-acquisition", "2-6-4-brain-change", "thalnet-model"}, fetching
+    assert saying <= fetching
+
+
 def test_stages_and_contents_name_the_same_notebooks():
     contents = pages(yaml.safe_load((REPOSITORY / "_toc.yml").read_text(encoding="utf-8")))
     notebooks = [page for page in contents if page.startswith("notebooks/")]

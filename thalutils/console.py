@@ -28,7 +28,7 @@ from thalutils.segmenters.catalogue import tools_table
 from thalutils.segmenters.registry import SEGMENTERS
 from thalutils.segmenters.session import has_finished
 from thalutils.stages import Stage
-from thalutils.staleness import reason_stale, state_path
+from thalutils.staleness import inputs, reason_stale, state_path
 from thalutils.start.finding import times
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -53,18 +53,22 @@ def check(name: str, stage: str | None, given: list[str]) -> int:
         columns = ["name", "available", "version", "reason"]
         found = tools_table()[columns].fillna("").to_numpy().tolist()
         out.print(_table("Tools", columns, found))
-    rows = []
+    rows, following = [], runner.follows(plans)
     for plan in plans:
         last = (read_json(state_path(cohort, plan.stage)) or {}).get("seconds")
-        took = f"{last:.0f} s last time" if last else ""
-        rows.append([plan.stage.name, "runs" if plan.reason else "stands", plan.reason or "", took])
+        took = "not known, not run yet" if last is None else f"{last:.0f} s last time"
+        after = shorten(following.get(plan.stage.name, []))
+        what = "runs" if plan.reason else "may run" if after else "stands"
+        why = plan.reason or (f"if new results come of {after}." if after else "")
+        rows.append([plan.stage.name, what, why, took])
     out.print(_table("Stages", ["stage", "", "because", "time"], rows))
     excluded = _exclusions(cohort)
     if len(excluded):
         out.print(f"{len(excluded)} exclusions so far:")
         _print_exclusions(excluded)
     waiting = sum(bool(plan.reason) for plan in plans)
-    out.print(f"{waiting} of {len(plans)} stages would run: [bold]thalutils run {cohort.name}[/]")
+    more = f", and perhaps {len(following)} after them" if following else ""
+    out.print(f"{waiting} of {len(plans)} stages would run{more}: [bold]thalutils run {cohort.name}[/]")
     return DONE
 
 
@@ -260,9 +264,10 @@ def book(names: list[str]) -> int:
     stale, waiting = [], []
     for name, cohort in zip(names, cohorts, strict=True):
         stage_list.check_settings(cohort.root, stages, cohort)
+        read = inputs(cohort)
         for stage in stage_list.applicable(stages, cohort):
             parameters = stage_list.settle(cohort.root, stage, cohort, _last_given(cohort, stage))
-            reason = reason_stale(cohort, stage, parameters)
+            reason = reason_stale(cohort, stage, parameters, read)
             if reason:
                 stale.append(f"{cohort.name}/{stage.name}: {reason}")
                 waiting += [] if name in waiting else [name]
@@ -278,14 +283,13 @@ def book(names: list[str]) -> int:
 
 
 def _last_given(cohort: Cohort, stage: Stage) -> dict[str, Any]:
-    """Return the parameters of the stage's last run that are still known, so that -p does not make it stale."""
-    before = ((read_json(state_path(cohort, stage)) or {}).get("key") or {}).get("parameters", {})
+    """Return what -p gave the stage's last run that is still known, so that -p does not make it stale.
+
+    What the YAML gave it is not taken from there: it may have changed since.
+    """
+    given = (read_json(state_path(cohort, stage)) or {}).get("given", {})
     known = stage_list.parameters(cohort.root, stage)
-    return {
-        name: value
-        for name, value in before.items()
-        if name in known and name not in ("cohort", "participants")
-    }
+    return {name: value for name, value in given.items() if name in known}
 
 
 def stages() -> int:

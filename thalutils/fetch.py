@@ -90,6 +90,14 @@ def _downloads() -> Path:
         return user_data() / "public"
 
 
+def at_hand(collection: str) -> dict[str, Path]:
+    """Return the files of a public collection that lie in the folder that ``THALUTILS_DATA`` names, by their paths."""
+    local = os.environ.get(DATA_VARIABLE)
+    prefix = COLLECTIONS[collection]["prefix"]
+    names = [name.removeprefix(prefix) for name in _blob_ids(collection)] if local else []
+    return {name: Path(local, collection, name) for name in names if Path(local, collection, name).is_file()}
+
+
 def _published(collection: str, path: str, found: Path) -> bool:
     """Return whether a file's content is the one that is known; true where none is."""
     expected = _blob_ids(collection).get(COLLECTIONS[collection]["prefix"] + path)

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -164,14 +164,48 @@ def hash_json(content: Any) -> str:
 
 
 def hash_file(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content; remembered while its size and time stand."""
+    """Return the SHA-256 of a file's content; remembered by this process while its size, time and inode stand."""
     path = Path(path)
+    return _hash_file(str(path.resolve()), *_stamp(path))
+
+
+def hash_files(paths: Iterable[Path], memo: Path) -> dict[Path, str]:
+    """Return the SHA-256 of the content of many files, which are read only where they are new or not as they were.
+
+    It is empty for a file that is gone or cannot be read.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    memo : Path
+        Where sums are kept with size, time of change and inode of each file; those of other files go. Where it cannot be
+        written, the files are read anew next time.
+    """
+    known = read_json(memo)
+    known = known if isinstance(known, dict) else {}
+    found, kept = {}, {}
+    for path in paths:
+        try:
+            stamp, name = list(_stamp(path)), str(path.absolute())
+            before = known.get(name)
+            found[path] = before[-1] if before and before[:-1] == stamp else hash_file(path)
+            kept[name] = [*stamp, found[path]]
+        except OSError:
+            found[path] = ""
+    if kept != known:
+        with suppress(OSError, DiskError):
+            write_text(memo, json.dumps(kept))
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Return what tells that a file may have another content: its size, time of change and inode."""
     status = path.stat()
-    return _hash_file(str(path.resolve()), status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 @lru_cache(maxsize=100_000)
-def _hash_file(path: str, size: int, mtime_ns: int) -> str:
+def _hash_file(path: str, size: int, mtime_ns: int, inode: int) -> str:
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

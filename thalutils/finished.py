@@ -76,15 +76,13 @@ def find(within: Path, session: Session, *patterns: str, but: str = "") -> Path 
     return None
 
 
-def fingerprint(cohort: Cohort) -> list[tuple[str, int, int]]:
-    """Return path, size and time of change of all that the study reads of other programs' results."""
+def watched(cohort: Cohort) -> list[Path]:
+    """List all that the study reads of other programs' results."""
     if cohort.kind != "scans":
         return []
     found = set()
     for tool in DEFAULTS:
         within = folder(cohort, tool)
         for pattern in WATCHED if within else ():
-            for path in within.glob(pattern):
-                status = path.stat()
-                found.add((str(path), status.st_size, status.st_mtime_ns))
+            found |= set(within.glob(pattern))
     return sorted(found)

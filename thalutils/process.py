@@ -323,13 +323,21 @@ def code_modules(*modules: str) -> list[str]:
 
 def code_hash(*modules: str) -> str:
     """Hash the source of `modules` and of all of thalutils that they import, but for the plumbing."""
-    package = Path(__file__).parent
-    sources = []
-    for module in sorted({*code_modules(*modules)} - PLUMBING):
-        inner = package.joinpath(*module.split(".")[1:])
-        path = inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py")
-        sources.append((module, hash_file(path)))
+    counted = sorted({*code_modules(*modules)} - PLUMBING)
+    sources = [(module, hash_file(module_path(module))) for module in counted]
     return hash_bytes(repr(sources).encode())
+
+
+def module_path(module: str) -> Path:
+    """Return the source file of a module of thalutils.
+
+    Examples
+    --------
+    >>> module_path("thalutils.imaging").relative_to(Path(__file__).parent).as_posix()
+    'imaging/__init__.py'
+    """
+    inner = Path(__file__).parent.joinpath(*module.split(".")[1:])
+    return inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py")
 
 
 def tool_environment(name: str) -> Path:

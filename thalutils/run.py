@@ -24,7 +24,7 @@ from thalutils.process import JOBS_VARIABLE, PROGRESS_VARIABLE
 from thalutils.report import privacy
 from thalutils.stage import ACQUISITION
 from thalutils.stages import Stage
-from thalutils.staleness import executed_path, key, outputs, provenance, reason_stale, state_path
+from thalutils.staleness import executed_path, inputs, key, outputs, provenance, reason_stale, state_path
 from thalutils.tables import SHARDS
 
 KERNEL = "python3"
@@ -61,7 +61,23 @@ def plan(
         Where a parameter is unknown or of another type: before anything runs.
     """
     settled = settle(cohort, stages, given, only)
-    return [Plan(stage, values, reason_stale(cohort, stage, values)) for stage, values in settled]
+    read = inputs(cohort)
+    return [Plan(stage, values, reason_stale(cohort, stage, values, read)) for stage, values in settled]
+
+
+def follows(plans: list[Plan]) -> dict[str, list[str]]:
+    """Return, of stages that stand, those that read what others are about to make: by name, after which.
+
+    They run too where the results of these come out otherwise than before.
+    """
+    moving, found = set(), {}
+    for one in plans:
+        before = [name for name in one.stage.after if name in moving]
+        if before and not one.reason:
+            found[one.stage.name] = before
+        if before or one.reason:
+            moving.add(one.stage.name)
+    return found
 
 
 def settle(
@@ -110,11 +126,18 @@ def execute(
         "key": _what_was_read(cohort, stage, before, key(cohort, stage, parameters)),
         "outputs": made,
         "outputs_hash": hash_json(made),
+        "given": _given(cohort, stage, parameters),
         "seconds": round(seconds, 1),
     }
     _sign(executed_path(cohort, stage), cohort, stage, state)
     write_json(state_path(cohort, stage), state)
     return Result(stage, "done", seconds=seconds)
+
+
+def _given(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return which of a stage's parameters are neither the notebook's nor the YAML's, but were given for this run."""
+    own = stage_list.settle(cohort.root, stage, cohort, {})
+    return {name: value for name, value in parameters.items() if value != own[name]}
 
 
 def _what_was_read(

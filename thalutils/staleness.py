@@ -7,20 +7,25 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from thalutils import __version__, finished
+from thalutils import __version__, fetch, finished
 from thalutils.cohort import Cohort
-from thalutils.files import hash_file, hash_json, read_json
+from thalutils.files import hash_file, hash_files, hash_json, read_json
+from thalutils.named_files import named
+from thalutils.process import module_path
 from thalutils.segmenters.catalogue import availability
 from thalutils.stages import Stage, imported_modules, notebook_path, stripped_hash
 from thalutils.tables import SHARDS
 
 MANY = 3
+OF_A_DATASET = (".nii", ".nii.gz", ".tsv", ".json")
 # By the part that changed; where several have, the first is told.
 SENTENCES = {
     "code": "helper code that it imports has changed: {}.",
+    "kept": "what is kept with the project has changed: {}.",
     "environment": "the environment has changed: {}.",
     "tools": "another tool or version is installed: {}.",
     "inputs": "the cohort's {} changed.",
+    "public": "what of the public data lies under THALUTILS_DATA has changed: {}.",
     "upstream": "{} has new results.",
     "outputs": "what it made is missing or was changed: {}.",
 }
@@ -44,24 +49,21 @@ def key(
     `read` is what :func:`inputs` returned just now, where many stages are asked about at once: it looks at every scan.
     """
     notebook = notebook_path(cohort.root, stage)
+    modules = imported_modules(notebook)
     return {
         "notebook": stripped_hash(notebook),
         "parameters": parameters,
-        "code": {module: _module_hash(module) for module in imported_modules(notebook)},
+        "code": {module: hash_file(module_path(module)) for module in modules},
+        "kept": {name: hash_file(path) for name, path in named(cohort.root, modules).items()},
         "environment": environment(),
         "tools": tools() if stage.tools else {},
         "inputs": inputs(cohort) if read is None else read,
+        "public": public(cohort, stage),
         "upstream": {
             name: (read_json(state_path(cohort, Stage(name=name, title=""))) or {}).get("outputs_hash", "")
             for name in stage.after
         },
     }
-
-
-def _module_hash(module: str) -> str:
-    package = Path(__file__).parent
-    inner = package.joinpath(*module.split(".")[1:])
-    return hash_file(inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py"))
 
 
 @lru_cache(maxsize=1)
@@ -78,34 +80,37 @@ def tools() -> dict[str, str]:
     return {name: state.version for name, state in availability().items()}
 
 
-def inputs(cohort: Cohort) -> dict[str, str]:
-    """Hash the cohort's settings and its tables, or its scans and the verdicts entered for them.
+def public(cohort: Cohort, stage: Stage) -> dict[str, str]:
+    """Hash what is at hand of the public collections that a stage takes files of."""
+    paths = {f"{one}/{name}": path for one in stage.public for name, path in fetch.at_hand(one).items()}
+    sums = hash_files(paths.values(), _memo(cohort, f"public-{stage.name}")) if paths else {}
+    return {name: sums[path] for name, path in paths.items()}
 
-    Tables are told apart by content. Scans are by path, size and time of change; a simulated
-    cohort's are links into the cache, so that making them again leaves them as they are.
-    """
+
+def inputs(cohort: Cohort) -> dict[str, str]:
+    """Hash the cohort's settings and its tables, or its scans and the verdicts entered for them, by their content."""
     settings = cohort.settings.model_dump(mode="json", exclude={"stages"})
     if cohort.kind == "tables":
         tables = [(path.name, hash_file(path)) for path in cohort.table_files]
         return {"settings": hash_json(settings), "tables": hash_json(tables)}
-    scans = []
+    files = []
     if cohort.bids.is_dir():
-        for path in sorted(cohort.bids.rglob("*")):
-            if path.is_file() and path.name.endswith((".nii", ".nii.gz", ".tsv", ".json")):
-                status = path.stat()
-                scans.append((str(path.relative_to(cohort.bids)), status.st_size, _when(path, status)))
+        files = [path for path in sorted(cohort.bids.rglob("*")) if path.name.endswith(OF_A_DATASET)]
+    sums = hash_files([path for path in files if path.is_file()], _memo(cohort, "scans"))
+    scans = [(str(path.relative_to(cohort.bids)), content) for path, content in sums.items()]
     scans += [(path.name, hash_file(path)) for path, _ in cohort.clinical_tables if path.is_file()]
+    results = hash_files(finished.watched(cohort), _memo(cohort, "finished"))
     return {
         "settings": hash_json(settings),
         "scans": hash_json(scans),
-        "finished results": hash_json(finished.fingerprint(cohort)),
+        "finished results": hash_json(sorted((str(path), content) for path, content in results.items())),
         "verdicts": hash_file(cohort.verdicts) if cohort.verdicts.exists() else "",
     }
 
 
-def _when(path: Path, status: Any) -> Any:
-    # A table or a sidecar is small: its content says more than its time, which writing it anew would change.
-    return hash_file(path) if path.suffix in (".tsv", ".json") else status.st_mtime_ns
+def _memo(cohort: Cohort, what: str) -> Path:
+    """Return where the sums of many files are kept, so that those that stand are not read again."""
+    return cohort.cache / "hashes" / f"{cohort.name}-{what}.json"
 
 
 def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
@@ -135,13 +140,15 @@ def outputs(cohort: Cohort, stage: Stage) -> dict[str, Any]:
     return found
 
 
-def reason_stale(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> str | None:
-    """Return in a sentence why a stage must run, or ``None`` where its result stands."""
+def reason_stale(
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], read: dict[str, str] | None = None
+) -> str | None:
+    """Return in a sentence why a stage must run, or ``None`` where its result stands; `read` as in :func:`key`."""
     state = read_json(state_path(cohort, stage))
     if not state or not executed_path(cohort, stage).exists():
         return "it has not run yet."
     before = state["key"] | {"outputs": state["outputs"]}
-    now = key(cohort, stage, parameters) | {"outputs": outputs(cohort, stage)}
+    now = key(cohort, stage, parameters, read) | {"outputs": outputs(cohort, stage)}
     if before["notebook"] != now["notebook"]:
         return "its notebook has changed."
     old, new = before["parameters"], now["parameters"]
@@ -150,7 +157,7 @@ def reason_stale(cohort: Cohort, stage: Stage, parameters: dict[str, Any]) -> st
         name = changed[0]
         return f"its parameter {name} changed from {old.get(name)!r} to {new.get(name)!r}."
     for part, sentence in SENTENCES.items():
-        changed = _changed(before[part], now[part])
+        changed = _changed(before.get(part, {}), now[part])  # a state of an older version lacks parts
         if changed:
             return sentence.format(_list(changed))
     return None

@@ -4,7 +4,6 @@ import os
 import time
 
 import pytest
-from disturbed_study import stages_done
 from fault_record import whole_bench
 
 pytestmark = pytest.mark.slow
@@ -48,6 +47,5 @@ def test_files_of_another_time(years, finished, fault, recovers):
         then = time.time() + years / 10 * TEN_YEARS_S
         for path in finished.root.rglob("*"):
             os.utime(path, (then, then))
-        fault.show(finished.check(), "the cohort's scans changed")
-        assert recovers(finished) == ["2-4-acquisition", "2-slow", "3-sum"]
-        assert stages_done(finished.finish()) == []
+        fault.show(finished.check(), "0 of 3 stages would run")
+        assert recovers(finished) == []

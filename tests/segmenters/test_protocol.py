@@ -1,11 +1,18 @@
 """Which masks are believed, and what is said of those that are not."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
 
+from thalutils import process
 from thalutils.errors import ToolError
+from thalutils.files import hash_file
 from thalutils.segmenters import protocol
+from thalutils.segmenters.samseg import Samseg
+from thalutils.segmenters.template import Template
+from thalutils.segmenters.thalnet.tool import ThalNet
 
 AFFINE = np.array([[1.0, 0, 0, -30], [0, 1, 0, -20], [0, 0, 1, -20], [0, 0, 0, 1]])
 SHAPE = (60, 40, 40)
@@ -98,3 +105,14 @@ def test_many_labels_become_two_sides():
     labels = np.array([24, 25, 26, 27, 30, 31, 1, 0])
     found = protocol.sides(labels, (24, 26, 30), (25, 27, 31))
     assert found.tolist() == [10, 49, 10, 49, 10, 49, 0, 0]
+
+
+@pytest.mark.parametrize("tool", [Template(), Samseg(), ThalNet()], ids=lambda tool: tool.name)
+def test_a_tools_results_in_the_cache_are_those_of_all_the_code_that_made_them(tool, monkeypatch):
+    """Of two tools, only the adapter's own file counted: masks that an earlier `write_thalamus` wrote were taken for today's."""
+    before = tool.options("fast")
+    assert tool.options("fast") == before
+    monkeypatch.setattr(
+        process, "hash_file", lambda path: "other" if Path(path).name == "protocol.py" else hash_file(path)
+    )
+    assert tool.options("fast") != before

@@ -1,6 +1,7 @@
 """Brain mask of a visit's T1w by deepbet (Fisch et al. 2024), for review like the registrations."""
 
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 import nibabel as nib
@@ -11,13 +12,13 @@ from thalutils import stage
 from thalutils.cohort import Cohort
 from thalutils.files import hash_file, read_json, write_json
 from thalutils.imaging import quality, verdicts
-from thalutils.process import cached
+from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, exclusion, usable_scans
 
 STAGE = "2-5-2-brain-mask"
 ENDING = "desc-brain_mask.nii.gz"
 # deepbet's two networks hold what lies inside the skull's inner table less the outer fluid.
-VERSION = "deepbet 1.0.2"
+PACKAGES = ("deepbet", "torch")
 SMALLEST_ML, LARGEST_ML = 600.0, 2300.0
 
 
@@ -48,9 +49,12 @@ def make_mask(task: Task) -> Rows:
     target.unlink(missing_ok=True)
     if t1w is None:
         return {}
-    made = cached(
-        task.cohort.cache, "brain-mask", {"t1w": hash_file(t1w), "tool": VERSION}, lambda to: extract(t1w, to)
-    )
+    key = {
+        "t1w": hash_file(t1w),
+        "packages": {name: version(name) for name in PACKAGES},
+        "code": code_hash(__name__),
+    }
+    made = cached(task.cohort.cache, "brain-mask", key, lambda to: extract(t1w, to))
     volume = read_json(made / "volume.json")["brain_ml"]
     seen = verdicts.verdict(task.cohort, task.session, verdicts.BRAIN, verdicts.BRAIN_TOOL)
     row = task.row(source=verdicts.BRAIN_TOOL, brain_ml=volume, dice_truth=None, verdict=seen)

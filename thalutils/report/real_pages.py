@@ -79,8 +79,10 @@ def absent(found: Found) -> HTML:
     """Say which heads could not be had, and how to get them."""
     if not found.absent:
         return note("Every head could be had, and every tool that was started drew its mask.")
+    lines = "".join(f"<li>{escape(line)}</li>" for line in found.absent)
     return HTML(
-        "<p>Not here:</p><ul>" + "".join(f"<li>{escape(line)}</li>" for line in found.absent) + "</ul>"
+        f"<p>Not here:</p><ul>{lines}</ul><p>What is put under <code>THALUTILS_DATA</code> is taken by the next run; after the "
+        "network has come back, add <code>--stage real-heads --force</code> to <code>thalutils run</code>.</p>"
     )
 
 

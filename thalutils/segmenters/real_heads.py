@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,8 @@ def prepare(item: tuple[Path, Head]) -> Prepared:
 
 def _source(cache: Path, where: tuple[str, ...]) -> Path:
     if where[0] == "nilearn":
-        return cached(cache, "mni152", {"resolution_mm": 1}, _write_mni152) / "t1w.nii.gz"
+        key = {"nilearn": version("nilearn"), "code": hash_file(__file__)}
+        return cached(cache, "mni152", key, _write_mni152) / "t1w.nii.gz"
     if where[0] == "file":
         if not Path(where[1]).is_file():
             raise ImageError(f"{where[1]} is not there. Debian's package mricron-data brings it.")

