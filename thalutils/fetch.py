@@ -83,6 +83,10 @@ def address(collection: str) -> str:
     return ADDRESS.format(**source | {"path": source["prefix"]}).replace("/raw/", "/tree/")
 
 
+# Scans that a package of the system brings: one man scanned 27 times (Holmes et al. 1998), with his skull.
+INSTALLED = {"colin27": Path("/usr/share/mricron/templates/ch2.nii.gz")}
+
+
 def _downloads() -> Path:
     try:
         return project_root() / "data" / "public"
@@ -91,7 +95,9 @@ def _downloads() -> Path:
 
 
 def at_hand(collection: str) -> dict[str, Path]:
-    """Return the files of a public collection that lie in the folder that ``THALUTILS_DATA`` names, by their paths."""
+    """Return the files of a public collection that lie where ``THALUTILS_DATA`` says, or are installed, by their paths."""
+    if collection in INSTALLED:
+        return {path.name: path for path in (INSTALLED[collection],) if path.is_file()}
     local = os.environ.get(DATA_VARIABLE)
     prefix = COLLECTIONS[collection]["prefix"]
     names = [name.removeprefix(prefix) for name in _blob_ids(collection)] if local else []

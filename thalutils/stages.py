@@ -35,7 +35,7 @@ class Stage(BaseModel):
     images: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     tools: bool = False
-    public: tuple[Literal["label_maps", "open_ms"], ...] = ()
+    public: tuple[Literal["label_maps", "open_ms", "colin27"], ...] = ()
     leads: Literal["scans", "tables"] | None = None
     alike: bool = False
     memory_gb: float = 2.0

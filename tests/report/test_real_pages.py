@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from thalutils import fetch
 from thalutils.errors import ImageError
 from thalutils.report import real_pages
 from thalutils.segmenters import real_heads
@@ -45,9 +46,11 @@ def test_without_a_patient_the_page_says_so(found):
     assert "No patient" in said.data
 
 
-def test_a_head_that_another_package_brings_is_asked_for_by_name(tmp_path):
+def test_a_head_that_another_package_brings_is_asked_for_by_name(tmp_path, monkeypatch):
+    monkeypatch.setitem(fetch.INSTALLED, "colin27", tmp_path / "ch2.nii.gz")
+    assert fetch.at_hand("colin27") == {}
     with pytest.raises(ImageError, match="mricron-data"):
-        real_heads._source(tmp_path, ("file", str(tmp_path / "ch2.nii.gz")))
+        real_heads._source(tmp_path, ("installed", "colin27"))
 
 
 def volumes(**methods):

@@ -26,10 +26,6 @@ LESIONS = "cross_sectional/MNI/patient{0}/GOLD_STANDARD_N4_noneck_reduced_winsor
 LONG = "longitudinal/raw/patient{0}/study{1}_{2}.nii.gz"
 
 
-# One man scanned 27 times (Holmes et al. 1998), with his skull, where Debian's package mricron-data is installed.
-COLIN27 = "/usr/share/mricron/templates/ch2.nii.gz"
-
-
 @dataclass(frozen=True)
 class Head:
     """One real head at one visit: where its scans come from, and the lesions that raters drew on them."""
@@ -53,7 +49,7 @@ HEADS = (
          "patient with MS, 3 mm slices, first visit"),
     Head("MS 01", "2", ("open_ms", LONG.format("01", 2, "T1W")), ("open_ms", LONG.format("01", 2, "FLAIR")), False,
          "the same patient, second visit"),
-    Head("Colin27", "1", ("file", COLIN27), brain_only=False, words="one man, mean of 27 scans, 1 mm, with skull"),
+    Head("Colin27", "1", ("installed", "colin27"), brain_only=False, words="one man, mean of 27 scans, 1 mm, with skull"),
 )  # fmt: skip
 
 
@@ -191,10 +187,11 @@ def _source(cache: Path, where: tuple[str, ...]) -> Path:
     if where[0] == "nilearn":
         key = {"nilearn": version("nilearn"), "code": hash_file(__file__)}
         return cached(cache, "mni152", key, _write_mni152) / "t1w.nii.gz"
-    if where[0] == "file":
-        if not Path(where[1]).is_file():
-            raise ImageError(f"{where[1]} is not there. Debian's package mricron-data brings it.")
-        return Path(where[1])
+    if where[0] == "installed":
+        path = fetch.INSTALLED[where[1]]
+        if not path.is_file():
+            raise ImageError(f"{path} is not there. Debian's package mricron-data brings it.")
+        return path
     return fetch.fetch(*where)
 
 
