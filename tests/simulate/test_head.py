@@ -89,6 +89,13 @@ def test_points_outside_the_map_are_air(anatomy):
     assert anatomy.values[found].tolist() == [0, 10]
 
 
+def test_lesions_may_overlap_on_an_anatomy_that_had_none(anatomy):
+    none = Anatomy(anatomy.structure, VALUES[:-1], anatomy.affine, anatomy.source)
+    found = add_lesions(none, 400, np.random.default_rng(0))
+    lesions = found.structure == np.flatnonzero(found.values == 77)[0]
+    assert lesions.any() and (anatomy.structure[lesions] == 1).all(), "in white matter only"
+
+
 def test_lesions_replace_white_matter_only(anatomy):
     with_lesions = add_lesions(anatomy, 8, np.random.default_rng(0))
     new = with_lesions.structure != anatomy.structure

@@ -243,7 +243,8 @@ def add_lesions(anatomy: Anatomy, count: int, rng: np.random.Generator) -> Anato
         axes = np.ogrid[box]
         inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True)) <= 1
         patch = structure[box]
-        patch[inside & _is(anatomy, patch, tissues.WHITE_MATTER)] = lesion
+        # by the values with lesions among them: two may overlap
+        patch[inside & np.isin(values, tissues.WHITE_MATTER)[patch]] = lesion
     return Anatomy(structure, values, anatomy.affine, anatomy.source)
 
 
