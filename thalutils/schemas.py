@@ -236,7 +236,10 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         | {
             "map": text("The quantitative map"),
             "tissue": text("The tissue, in voxels that hold nothing else"),
-            "n_voxels": number("Voxels", "count", 0),
+            "n_voxels": number("Voxels that are valid in the map", "count", 0),
+            "n_left_out": number(
+                "Voxels of the tissue that are not valid in the map, and left out", "count", 0
+            ),
             "truth_mean": number("True mean, in the map's units"),
             "bias_percent": number("Mean error over the true mean", "%"),
             "sd_percent": number("Standard deviation of the error over the true mean", "%"),

@@ -8,9 +8,9 @@ from thalutils.report import imaging_plots
 
 def test_accuracy_averages_the_bias_and_pools_the_spread():
     found = [
-        ("sub-0", "ses-1", "R1map", "CSF", 9, 1.0, 2.0, 3.0),
-        ("sub-1", "ses-1", "R1map", "CSF", 9, 1.0, 4.0, 5.0),
-        ("sub-1", "ses-1", "PDmap", "white matter", 9, 1.0, -1.0, 2.0),
+        ("sub-0", "ses-1", "R1map", "CSF", 9, 0, 1.0, 2.0, 3.0),
+        ("sub-1", "ses-1", "R1map", "CSF", 9, 0, 1.0, 4.0, 5.0),
+        ("sub-1", "ses-1", "PDmap", "white matter", 9, 0, 1.0, -1.0, 2.0),
     ]
     fig = drawn(imaging_plots.accuracy_bars(table("map_accuracy", found)))
     r1 = fig.axes[0]

@@ -11,22 +11,24 @@ from thalutils.errors import ImageError
 
 
 def bias_and_precision(
-    estimate: NDArray[Any], truth: NDArray[Any], labels: NDArray[Any], names: Mapping[int, str]
-) -> pd.DataFrame:
+    estimate: NDArray[Any], truth: NDArray[Any], valid: NDArray[Any], labels: NDArray[Any],
+    names: Mapping[int, str],
+) -> pd.DataFrame:  # fmt: skip
     """Tabulate per tissue how far an estimated map lies from its truth and how much it scatters.
 
     Parameters
     ----------
-    estimate, truth, labels : ndarray
-        Maps of one unit and the label map, all of one shape; label a voxel 0 to leave it out.
+    estimate, truth, valid, labels : ndarray
+        Maps of one unit, where the estimate is valid, and the label map, all of one shape; label a voxel 0 to leave it out.
+        What is not valid holds no estimate: it is left out and counted.
     names : mapping of int to str
         The tissues to report, by label.
 
     Returns
     -------
     DataFrame
-        One row per tissue of ``names``: ``tissue``, ``n_voxels``, ``truth_mean``, and in percent of
-        ``truth_mean`` the mean (``bias_percent``) and the SD (``sd_percent``) of
+        One row per tissue of ``names``: ``tissue``, ``n_voxels`` that are valid, ``n_left_out`` that are not,
+        ``truth_mean``, and in percent of ``truth_mean`` the mean (``bias_percent``) and the SD (``sd_percent``) of
         estimate - truth; NaN where a tissue has too few voxels.
 
     Raises
@@ -37,18 +39,22 @@ def bias_and_precision(
     Examples
     --------
     >>> bias_and_precision(
-    ...     np.array([1.1, 1.3]), np.array([1.0, 1.0]), np.array([1, 1]), {1: "thalamus"}
+    ...     np.array([1.1, 1.3, 0.0]), np.ones(3), np.array([1, 1, 0]), np.ones(3), {1: "thalamus"}
     ... ).round(2).to_dict("records")[0]
-    {'tissue': 'thalamus', 'n_voxels': 2, 'truth_mean': 1.0, 'bias_percent': 20.0, 'sd_percent': 14.14}
+    {'tissue': 'thalamus', 'n_voxels': 2, 'n_left_out': 1, 'truth_mean': 1.0, 'bias_percent': 20.0, 'sd_percent': 14.14}
     """
-    shapes = {np.shape(estimate), np.shape(truth), np.shape(labels)}
+    shapes = {np.shape(estimate), np.shape(truth), np.shape(valid), np.shape(labels)}
     if len(shapes) > 1:
-        raise ImageError(f"estimate, truth and labels differ in shape: {shapes}")
+        raise ImageError(f"estimate, truth, valid and labels differ in shape: {shapes}")
     rows = []
     for label, tissue in names.items():
-        inside = labels == label
+        tissue_voxels = labels == label
+        inside = tissue_voxels & (np.asarray(valid) > 0)
+        left_out = int(tissue_voxels.sum() - inside.sum())
         expected = pd.Series(truth[inside], dtype=np.float64)
         error = pd.Series(estimate[inside], dtype=np.float64) - expected
         mean = expected.mean()
-        rows.append((tissue, len(error), mean, 100 * error.mean() / mean, 100 * error.std() / mean))
-    return pd.DataFrame(rows, columns=["tissue", "n_voxels", "truth_mean", "bias_percent", "sd_percent"])
+        rows.append((tissue, len(error), left_out, mean, 100 * error.mean() / mean, 100 * error.std() / mean))
+    return pd.DataFrame(
+        rows, columns=["tissue", "n_voxels", "n_left_out", "truth_mean", "bias_percent", "sd_percent"]
+    )

@@ -326,6 +326,7 @@ def _accuracy(task: Task) -> list[dict[str, Any]]:
     if not pure.exists():
         return []
     labels = np.asarray(nib.load(pure).dataobj)
+    valid = np.asarray(nib.load(task.derivative(VALID)).dataobj)
     names = {
         int(key): value for key, value in read_json(pure.with_name(f"{pure.name.split('.')[0]}.json")).items()
     }
@@ -336,6 +337,6 @@ def _accuracy(task: Task) -> list[dict[str, Any]]:
             continue
         truth = nib.load(folder / f"{session.key}_space-MPM_{name}.nii.gz").get_fdata(dtype=np.float32)
         estimate = nib.load(made).get_fdata(dtype=np.float32)
-        found = accuracy.bias_and_precision(estimate, truth, labels, names)
+        found = accuracy.bias_and_precision(estimate, truth, valid, labels, names)
         rows += [task.row(map=name, **row) for row in found.to_dict("records")]
     return rows

@@ -89,7 +89,7 @@ def map_accuracy(accuracy: pd.DataFrame) -> HTML:
     if accuracy.empty:
         return note("The true maps of this cohort are not known, so their error cannot be shown.")
     fig = imaging_plots.accuracy_bars(accuracy)
-    caption = "Error of each map in voxels that hold one tissue: mean (bias) and standard deviation (precision) over the true mean, averaged over visits."
+    caption = "Error of each map in valid voxels that hold one tissue: mean (bias) and standard deviation (precision) over the true mean, averaged over visits."
     return figures.figure(
         fig, caption=caption, alt="Bias and spread in percent, per tissue and map.", name="map-accuracy"
     )
@@ -100,8 +100,10 @@ def map_accuracy_table(accuracy: pd.DataFrame) -> HTML:
     if accuracy.empty:
         return note("There is no error to tabulate.")
     keys = ["map", "tissue"]
-    mean = accuracy.groupby(keys, sort=False)[["n_voxels", "truth_mean", "bias_percent", "sd_percent"]].mean()
-    return tables.show(mean.reset_index(), caption="Error of the maps per tissue, mean over visits.", name="map-accuracy",
+    shown = ["n_voxels", "n_left_out", "truth_mean", "bias_percent", "sd_percent"]
+    mean = accuracy.groupby(keys, sort=False)[shown].mean()
+    caption = "Error of the maps per tissue, mean over visits. Voxels that are not valid are left out, and counted (n_left_out)."
+    return tables.show(mean.reset_index(), caption=caption, name="map-accuracy",
                        units={"bias_percent": "%", "sd_percent": "%"},
                        people=accuracy["participant_id"].nunique())  # fmt: skip
 
