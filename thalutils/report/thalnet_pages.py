@@ -25,7 +25,6 @@ PARTS = {
     "draw": "draws them on one scan",
     "joint": "draws them on T1w, FLAIR and R1 at once",
 }
-LOG = "thalnet_{}_log.tsv"
 # What a further map is added to.
 BASE = "T1-FLAIR"
 
@@ -47,7 +46,7 @@ def fits() -> pd.DataFrame:
             plan, seconds = json.loads(known["plan"]), float(known["seconds"])
             people = len(json.loads(known["people"]))
         else:
-            log = kept.read(LOG.format(part)).iloc[-1]
+            log = _log(part).iloc[-1]
             plan, seconds = asdict(fit.PLANS[part]) | {"steps": int(log["step"])}, float(log["seconds"])
             people = len(label_maps.TRAINED)
         rows.append(
@@ -59,6 +58,11 @@ def fits() -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _log(part: str) -> pd.DataFrame:
+    """Return the log of the fit of one network."""
+    return kept.read(f"thalnet_{part}_log.tsv")
 
 
 def facts(table: pd.DataFrame) -> HTML:
@@ -79,7 +83,7 @@ def source() -> HTML:
 
 def curves() -> HTML:
     """Draw how loss and Dice went while the networks were fitted."""
-    fig = thalnet_plots.curves({part: kept.read(LOG.format(part)) for part in PARTS})
+    fig = thalnet_plots.curves({part: _log(part) for part in PARTS})
     caption = f"Loss on training images, each seen once, and Dice of the thalami on fixed images of person {label_maps.WATCHED[0]}, who takes no part in the fit. The loss of draw and joint is cross entropy alone; the images of each differ, so that panels are not to be compared."
     return figures.figure(
         fig,
