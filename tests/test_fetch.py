@@ -46,12 +46,13 @@ def test_what_is_at_hand_lies_in_the_named_folder_and_is_of_the_collection(tmp_p
 
 def test_every_public_scan_of_the_real_heads_is_one_that_is_at_hand_when_it_is_there(tmp_path, monkeypatch):
     monkeypatch.setenv(fetch.DATA_VARIABLE, str(tmp_path))
-    wanted = [source[1] for head in real_heads.HEADS for source in (head.t1w, head.flair) if source[1:]]
+    sources = [source for head in real_heads.HEADS for source in (head.t1w, head.flair, head.lesions)]
+    wanted = [source[1] for source in sources if source[:1] == ("open_ms",)]
     for name in wanted:
         path = tmp_path / "open_ms" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    assert len(wanted) == 8
+    assert len(wanted) == 10
     assert set(fetch.at_hand("open_ms")) == set(wanted)
 
 

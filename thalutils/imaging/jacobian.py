@@ -23,9 +23,6 @@ VOXEL_MM, MARGIN_MM = 2.0, 10.0
 SMOOTHING_MM = 0.6
 BRIGHTEST = 2.0
 ITERATIONS = (40, 20, 20)
-# What lies farther from both brains than this is faded out: scalp and neck change by themselves, and the largest
-# difference anywhere sets the length of each step.
-ABOUT_MM, FADED_MM = 4.0, 4.0
 GRADIENT_STEP = 0.25
 CC_RADIUS_VOXELS, BINS = 2, 32
 
@@ -58,8 +55,7 @@ def brain_change(pair: Halfway) -> JacobianChange:
         Where ANTs finds no deformation.
     """
     grid = _grid(pair)
-    near = _near_brains(pair, grid)
-    images = tuple(near * _thinned(scan, grid) for scan in pair.scans)
+    images = tuple(_thinned(scan, grid) for scan in pair.scans)
     shares = tuple(_tissue_share(scan, grid) for scan in pair.scans)
     forward = _grown_percent(*images, shares[0])
     backward = of_first(_grown_percent(*images[::-1], shares[1]))
@@ -73,15 +69,6 @@ def _grid(pair: Halfway) -> np.ndarray:
     low, high = points.min(axis=0) - MARGIN_MM, points.max(axis=0) + MARGIN_MM
     axes = [np.arange(start, stop + VOXEL_MM, VOXEL_MM) for start, stop in zip(low, high, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)
-
-
-def _near_brains(pair: Halfway, grid: np.ndarray) -> np.ndarray:
-    """Return weights of the grid that are 1 in and about both brains and fade to 0 away from them."""
-    brain = np.zeros(grid.shape[:3], dtype=bool)
-    for scan in pair.scans:
-        brain |= Scan(scan.mask.astype(np.float32), scan.mask, scan.affine).sample(grid) > 0.5
-    away = ndimage.distance_transform_edt(~brain, sampling=VOXEL_MM)
-    return np.clip(1 - (away - ABOUT_MM) / FADED_MM, 0, 1).astype(np.float32)
 
 
 def _thinned(scan: Scan, grid: np.ndarray) -> np.ndarray:
