@@ -9,6 +9,7 @@ from IPython.display import HTML
 
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
+from thalutils.errors import TableError
 from thalutils.imaging import alignment, brain_mask, maps
 from thalutils.report import figures, imaging_plots, pictures, privacy, tables, viewer
 from thalutils.report.embed import note
@@ -167,9 +168,13 @@ def mask_viewer(cohort: Cohort) -> HTML:
     session = _segmented(cohort)
     if session is None:
         return note("No mask was made.")
+    try:
+        t1w = _t1w(cohort, session)
+    except TableError as error:  # masks without the stage that lists scans
+        return note(str(error))
     masks = _masks(cohort, session)
     return viewer.viewer(
-        _t1w(cohort, session), masks, title=f"Masks of {session.key}", margin_mm=15.0,
+        t1w, masks, title=f"Masks of {session.key}", margin_mm=15.0,
         alt=f"The thalamus of {session.key} in three planes with the masks of {', '.join(masks)}.",
         caption="Scroll through the planes, and switch each mask on and off.",
     )  # fmt: skip
