@@ -28,13 +28,17 @@ COLLECTIONS: dict[str, dict[str, str]] = {
     },
 }
 
+# Scans that a package of the system brings: one man scanned 27 times (Holmes et al. 1998), with his skull.
+INSTALLED = {"colin27": Path("/usr/share/mricron/templates/ch2.nii.gz")}
+
 
 def fetch(collection: str, path: str) -> Path:
     """Return a local copy of one file of a public collection, its content checked.
 
     A folder named by ``THALUTILS_DATA`` is used first; else the file is downloaded once into
-    ``data/public`` of the checkout, or without a checkout into ``public`` among the user's own data. It takes its name there only when it is whole, and a download that is not
-    what was published is removed, so that the next call asks for it again.
+    ``data/public`` of the checkout, or without a checkout into ``public`` among the user's own data. It takes
+    its name there only when it is whole, and a download that is not what was published is removed, so that the
+    next call asks for it again.
 
     Parameters
     ----------
@@ -81,10 +85,6 @@ def address(collection: str) -> str:
     """Return where people find a public collection."""
     source = COLLECTIONS[collection]
     return ADDRESS.format(**source | {"path": source["prefix"]}).replace("/raw/", "/tree/")
-
-
-# Scans that a package of the system brings: one man scanned 27 times (Holmes et al. 1998), with his skull.
-INSTALLED = {"colin27": Path("/usr/share/mricron/templates/ch2.nii.gz")}
 
 
 def _downloads() -> Path:

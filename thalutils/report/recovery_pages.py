@@ -110,8 +110,8 @@ def measured(found: pd.DataFrame) -> HTML:
 def slopes(table: pd.DataFrame) -> HTML:
     """Draw slopes and biases of every method."""
     caption = (
-        "How much of a true change is measured, and what is measured where nothing changed (mean over heads, 95 % interval where there are "
-        "three or more heads)."
+        "How much of a true change is measured, and what is measured where nothing changed (mean over anatomies, or over heads "
+        "where there is one anatomy; 95 % interval where there are three or more)."
     )
     return figures.figure(
         recovery_plots.slopes(recovery.widest(table)),
