@@ -22,7 +22,7 @@ def machine() -> str:
     """Return the processor, its cores and the Python."""
     from thalutils.truth import kept  # here, since the libraries that it brings read THREADS when they start
 
-    return f"{kept.machine()}, Python {platform.python_version()}, 1 thread each"
+    return f"{kept.machine()}, Python {platform.python_version()}, 1 thread each where the work does not say otherwise"
 
 
 def main(names: list[str]) -> None:

@@ -74,7 +74,7 @@ def test_a_notebook_that_papermill_runs_says_so_before_it_removes_anything(make_
             cohort, maps.STAGE, "all", maps.make_maps, makes=["maps"], options={"form": "tangant"}
         ),
         lambda: session.run(cohort, "all", lambda visit: [], "fasst", ["FIRST"]),
-        lambda: real_heads.study(cohort, "fasst", 0),
+        lambda: real_heads.study(cohort.cache, "fasst", 0),
     ):
         with pytest.raises(UsageError, match=" must be "):
             work()

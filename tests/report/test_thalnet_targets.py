@@ -88,3 +88,50 @@ def test_what_could_not_be_computed_is_not_reached(accuracy, recovery):
     recovery["rescan_sd_percent"] = np.nan
     row = found(accuracy, recovery).loc[(PHANTOM, "SD of a volume scanned again (%)")]
     assert row["reached"] == "not known" and pd.isna(row["worst"]) and row["asked"] == "at most 1"
+
+
+@pytest.fixture
+def real():
+    """Masks on real scans that reach everything."""
+    rows = [
+        *(("MNI152", "1", "ThalNet-T1", "SAMSEG-T1", 0.9, 18.0, 18.0), ("Colin27", "1", "ThalNet-T1", "SAMSEG-T1", 0.9, 16.0, 16.0)),
+        *(
+            (head, "1", "ThalNet-T1", other, 0.9, 12.0, 12.0)
+            for head in ("MS 07", "MS 26") for other in ("ThalNet-FLAIR", "SAMSEG-T1")
+        ),
+        *(("MS 01", visit, "ThalNet-T1", "ThalNet-FLAIR", 0.8, 14.0, 13.0) for visit in "12"),
+    ]  # fmt: skip
+    columns = ["head", "visit", "method", "other", "dice", "volume_ml", "other_ml"]
+    return pd.DataFrame(rows, columns=columns).assign(warned=False)
+
+
+def test_real_scans_that_agree_reach_what_was_asked(real):
+    table = thalnet_targets.judged_real(real)
+    assert len(table) == 6 and set(table["reached"]) == {"yes"}
+
+
+@pytest.mark.parametrize(
+    ("head", "visit", "other", "column", "value", "missed", "where"),
+    [
+        ("Colin27", "1", "SAMSEG-T1", "dice", 0.87, "Dice with SAMSEG", "Colin27"),
+        ("MNI152", "1", "SAMSEG-T1", "volume_ml", 20.0, "volume less SAMSEG's (%)", "MNI152"),
+        ("MS 26", "1", "SAMSEG-T1", "dice", 0.84, "Dice with SAMSEG", "MS 26"),
+        ("MS 07", "1", "ThalNet-FLAIR", "dice", 0.84, "Dice of T1w with FLAIR", "MS 07"),
+        ("MS 01", "2", "ThalNet-FLAIR", "dice", 0.74, "Dice of T1w with FLAIR", "MS 01, visit 2"),
+        ("MS 01", "2", "ThalNet-FLAIR", "volume_ml", 12.0, "second visit's volume less the first's (%)", "ThalNet-T1"),
+        ("MS 01", "1", "ThalNet-FLAIR", "other_ml", 11.0, "second visit's volume less the first's (%)", "ThalNet-FLAIR"),
+    ],
+)  # fmt: skip
+def test_one_real_scan_that_lies_beyond_is_enough_to_miss(
+    real, head, visit, other, column, value, missed, where
+):
+    row = (real["head"] == head) & (real["visit"] == visit) & (real["other"] == other)
+    real.loc[row, column] = value
+    table = thalnet_targets.judged_real(real)
+    [found] = table[table["reached"] != "yes"].to_dict("records")
+    assert (found["target"], found["in"]) == (missed, where)
+
+
+def test_real_scans_that_are_not_there_reach_nothing(real):
+    table = thalnet_targets.judged_real(real[real["head"] == "MNI152"]).set_index("heads")
+    assert set(table.loc["patient with MS, thick slices", "reached"]) == {"not known"}

@@ -12,8 +12,9 @@ from thalutils.report import figures, tables, thalnet_plots
 from thalutils.report.embed import note
 from thalutils.segmenters.protocol import JOINT
 from thalutils.segmenters.thalnet import network, weight_files
+from thalutils.segmenters.thalnet.tool import ThalNet
 from thalutils.stats import known_truth
-from thalutils.training import borders, evaluation, fit, label_maps
+from thalutils.training import borders, evaluation, fit, label_maps, real_scans
 from thalutils.truth import kept
 from thalutils.truth.scans import PHANTOM
 
@@ -174,6 +175,30 @@ def changes(found: pd.DataFrame) -> HTML:
 def _against_truth(fig: Figure, what: str, name: str) -> HTML:
     alt = "Dots about the line of equality."
     return figures.figure(fig, caption=f"{what}. Dashed: equal.", alt=alt, name=name, public=True)
+
+
+def real() -> pd.DataFrame:
+    """Return the kept table of masks on real scans: a row two masks of one head."""
+    return kept.read(real_scans.DATA).drop(columns="weights")
+
+
+def real_table(table: pd.DataFrame) -> HTML:
+    """Tabulate ThalNet's masks on real scans beside those of other tools, and beside each other."""
+    own = table[table["method"].str.startswith(ThalNet.name)]
+    made = kept.origin(real_scans.DATA)
+    caption = (
+        f"ThalNet's masks on real scans, each beside another mask of the same head, SAMSEG by its full preset; volume of the first and of "
+        f"the other. Kept with the program, made on {made['date']} from commit {made['commit']}."
+    )
+    digits = {"dice": 3, "volume_ml": 1, "other_ml": 1}
+    units = {"volume_ml": "mL", "other_ml": "mL"}
+    return tables.show(own, caption=caption, name="thalnet-real", digits=digits, units=units, public=True)
+
+
+def real_targets(table: pd.DataFrame) -> HTML:
+    """Tabulate what was asked on real scans beside what is there."""
+    caption = "What was asked of ThalNet on real scans, and the worst of them. The other tool is a second opinion and not the truth."
+    return tables.show(table, caption=caption, name="thalnet-real-targets", public=True)
 
 
 def gain() -> pd.DataFrame:

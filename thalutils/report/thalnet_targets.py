@@ -64,6 +64,25 @@ TARGETS = (
     Target("SD of a volume scanned again (%)", "recovery", "rescan_sd_percent", high=1),
 )
 
+# On real scans there is no truth. SAMSEG's full preset is a second opinion.
+WHOLE, PATIENTS, THICK = "MNI152 and Colin27", "patients with MS, 1 mm", "patient with MS, thick slices"
+ON_REAL = {WHOLE: ("MNI152", "Colin27"), PATIENTS: ("MS 07", "MS 26"), THICK: ("MS 01",)}
+ON_T1, ON_FLAIR, SECOND = "ThalNet-T1", "ThalNet-FLAIR", "SAMSEG-T1"
+REAL_TARGETS = {
+    WHOLE: (
+        Target("Dice with SAMSEG", SECOND, "dice", 0.88, digits=3),
+        Target("volume less SAMSEG's (%)", SECOND, "more_percent", -10, 10, 0),
+    ),
+    PATIENTS: (
+        Target("Dice with SAMSEG", SECOND, "dice", 0.85, digits=3),
+        Target("Dice of T1w with FLAIR", ON_FLAIR, "dice", 0.85, digits=3),
+    ),
+    THICK: (
+        Target("Dice of T1w with FLAIR", ON_FLAIR, "dice", 0.75, digits=3),
+        Target("second visit's volume less the first's (%)", "visits", "more_percent", -12, 12, 0),
+    ),
+}
+
 
 def judged(accuracy: pd.DataFrame, recovery: pd.DataFrame) -> pd.DataFrame:
     """Hold the tables ``thalnet_accuracy`` and ``thalnet_recovery`` against the targets.
@@ -90,6 +109,51 @@ def judged(accuracy: pd.DataFrame, recovery: pd.DataFrame) -> pd.DataFrame:
                 asked = {"heads": heads, "target": target.name, "asked": target.asked()}
                 rows.append(asked | _worst(target, mine.dropna(subset=[target.column])))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def judged_real(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Hold the kept table of real scans against the targets; what is worst of a set of scans decides.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As :func:`thalutils.training.real_scans.pairs` gives it.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`judged`; ``in`` is the scan.
+    """
+    pairs = pairs.assign(
+        contrast=pairs["head"].where(
+            ~pairs["head"].isin(ON_REAL[THICK]), pairs["head"] + ", visit " + pairs["visit"].astype(str)
+        ),
+        more_percent=100 * (pairs["volume_ml"] / pairs["other_ml"] - 1),
+    )
+    rows = []
+    for heads, targets in REAL_TARGETS.items():
+        mine = pairs[pairs["head"].isin(ON_REAL[heads])]
+        tables = {
+            other: mine[(mine["method"] == ON_T1) & (mine["other"] == other)] for other in (SECOND, ON_FLAIR)
+        }
+        tables["visits"] = _between_visits(mine)
+        for target in targets:
+            asked = {"heads": heads, "target": target.name, "asked": target.asked()}
+            rows.append(asked | _worst(target, tables[target.table].dropna(subset=[target.column])))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _between_visits(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return how much a contrast's volume differs between two visits of one head, in percent."""
+    one = pairs[["head", "method", "visit", "volume_ml"]]
+    other = pairs[["head", "other", "visit", "other_ml"]].set_axis(one.columns, axis=1)
+    drawn = pd.concat([one, other])
+    drawn = drawn[drawn["method"].isin((ON_T1, ON_FLAIR))]
+    drawn = drawn.pivot_table(index=["head", "method"], columns="visit", values="volume_ml").dropna()
+    if drawn.shape[1] < 2:
+        return pd.DataFrame(columns=["contrast", "more_percent"])
+    more = 100 * (drawn.iloc[:, -1] / drawn.iloc[:, 0] - 1)
+    return pd.DataFrame({"contrast": drawn.index.get_level_values("method"), "more_percent": more.to_numpy()})
 
 
 def _worst(target: Target, known: pd.DataFrame) -> dict[str, str]:

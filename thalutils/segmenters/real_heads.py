@@ -1,6 +1,6 @@
 """The study's tools on real scans that need no cohort: an average head, and public patients with MS."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import combinations
@@ -12,7 +12,6 @@ import numpy as np
 from scipy import ndimage
 
 from thalutils import choices, fetch
-from thalutils.cohort import Cohort
 from thalutils.errors import ImageError, ThalutilsError
 from thalutils.files import hash_file
 from thalutils.imaging import brain_mask, masks, quality, registration
@@ -104,17 +103,18 @@ class Found:
     absent: list[str]
 
 
-def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
+def study(cache: Path, preset: str, samseg_scans: int, heads: Iterable[Head] = HEADS) -> Found:
     """Prepare every head that can be had, and run the tools on it that come with a package.
 
     Parameters
     ----------
-    cohort : Cohort
-        Whose cache is used.
+    cache : Path
+        Where results are kept.
     preset : str
         Of the tools.
     samseg_scans : int
         How many scans SAMSEG segments, in the order of the heads, T1w before FLAIR; -1 for all.
+    heads : iterable of Head
 
     Raises
     ------
@@ -122,7 +122,7 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
         Where there is no such preset.
     """
     choices.check({"preset": preset, "samseg_scans": samseg_scans}, "real-heads")
-    items = [(cohort.cache, head) for head in HEADS]
+    items = [(cache, head) for head in heads]
     ready = parallel_map(prepare, items, describe=lambda item: item[1].name, label="real heads")
     absent = _absent(ready, lambda item: f"{item[1].name}, visit {item[1].visit}")
     prepared = [outcome.value for outcome in ready if outcome.value]
@@ -134,7 +134,7 @@ def study(cohort: Cohort, preset: str, samseg_scans: int) -> Found:
                 if not one.images(contrast) or (tool.slow and left == 0):
                     continue
                 left -= tool.slow
-                pieces.append(Piece(cohort.cache, one, tool.name, contrast, preset))
+                pieces.append(Piece(cache, one, tool.name, contrast, preset))
     done = parallel_map(
         segment,
         pieces,

@@ -45,12 +45,21 @@ def atlas_code() -> str:
 
 
 class Samseg:
-    """SAMSEG in an environment of its own, ``.tools/samseg``."""
+    """SAMSEG in an environment of its own, ``.tools/samseg``.
+
+    Parameters
+    ----------
+    threads : int
+        One in the study, where several scans run at a time.
+    """
 
     name = "SAMSEG"
     contrasts = ("T1", "FLAIR", "R1")
     per_contrast = True
     slow = True
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
 
     def availability(self) -> Availability:
         """Tell whether SAMSEG is installed in its environment."""
@@ -80,7 +89,7 @@ class Samseg:
         start = ["-r", _affine(image, mask, work / "affine.mat")] if preset == "fast" else []
         run_program(
             [tool_environment("samseg") / "bin" / "run_samseg", "-i", image, "-o", work / "out",
-             "--threads", "1", "--options", work / "options.json", *start],
+             "--threads", str(self.threads), "--options", work / "options.json", *start],
             log=folder / "samseg.log",
             timeout_s=time_limit_s("samseg", TIME_LIMIT_S[preset]),
         )  # fmt: skip
