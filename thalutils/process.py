@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
-
-import grimp
+from typing import TYPE_CHECKING, Any
 
 from thalutils.errors import DiskError, ThalutilsError, ToolError, UsageError
 from thalutils.files import (
@@ -31,6 +29,9 @@ from thalutils.files import (
     user_data,
     write_json,
 )
+
+if TYPE_CHECKING:
+    from grimp import ImportGraph
 
 TAIL_LINES = 12
 FAILED_LOGS = "failed"
@@ -308,7 +309,9 @@ def _whole(folder: Path) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _imports() -> grimp.ImportGraph:
+def _imports() -> "ImportGraph":
+    import grimp  # here, since every process of a stage begins with this module and few ask
+
     return grimp.build_graph("thalutils", cache_dir=None)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy import stats
+from statsmodels.regression.linear_model import OLS, RegressionResultsWrapper
 from statsmodels.stats.diagnostic import het_breuschpagan
 from statsmodels.stats.stattools import jarque_bera
 
@@ -84,11 +84,11 @@ def residuals(models: Iterable[Model]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=RESIDUALS)
 
 
-def _fitted(model: Model) -> sm.regression.linear_model.RegressionResultsWrapper | None:
+def _fitted(model: Model) -> RegressionResultsWrapper | None:
     """Return the least-squares fit, or None where :func:`regression.fit_prepared` has no slope."""
     if np.isnan(regression.fit_prepared(model.prepared)["beta"]):
         return None
-    return sm.OLS(model.prepared.outcome, model.prepared.exog).fit()
+    return OLS(model.prepared.outcome, model.prepared.exog).fit()
 
 
 def _tested(model: Model) -> dict[str, object]:

@@ -6,8 +6,9 @@ Intervals are 95 % intervals.
 """
 
 import numpy as np
-import statsmodels.api as sm
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools import add_constant
 
 from thalutils.errors import TableError
 
@@ -159,7 +160,7 @@ def least_squares(volume: np.ndarray, reference: np.ndarray) -> dict[str, float]
         Where there are fewer than three pairs or a series is constant.
     """
     volume, reference = _paired(volume, reference)
-    fit = sm.OLS(volume, sm.add_constant(reference)).fit()
+    fit = OLS(volume, add_constant(reference)).fit()
     intercept, slope = fit.params
     low, high = fit.conf_int()[1]
     return {
@@ -265,7 +266,7 @@ def bland_altman(volume: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     }
     slope = (np.nan, np.nan, np.nan)
     if np.ptp(mean) > TINY * np.abs(mean).max():
-        fit = sm.OLS(difference, sm.add_constant(mean)).fit()
+        fit = OLS(difference, add_constant(mean)).fit()
         slope = (fit.params[1], *fit.conf_int()[1])
     names = ("ba_slope", "ba_slope_low", "ba_slope_high")
     return found | {"sd_ml": sd} | dict(zip(names, slope, strict=True))

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools import add_constant
 
 from thalutils import tables
 from thalutils.schemas import SCHEMAS
@@ -58,7 +59,7 @@ def _volumes(drawn: pd.DataFrame) -> dict[str, float]:
     percent = 100 * (drawn["volume_ml"] / drawn["truth_ml"] - 1)
     found = _clustered(percent, np.ones((len(drawn), 1)), drawn["person"], "bias_percent")
     found["bias_manual_percent"] = 100 * (drawn["volume_ml"] / drawn["manual_ml"] - 1).mean()
-    found |= _clustered(drawn["volume_ml"], sm.add_constant(drawn["truth_ml"]), drawn["person"], "slope")
+    found |= _clustered(drawn["volume_ml"], add_constant(drawn["truth_ml"]), drawn["person"], "slope")
     icc = coefficients.icc(drawn["volume_ml"].to_numpy(), drawn["truth_ml"].to_numpy())["icc_a1"]
     if drawn["person"].nunique() < FEWEST:  # a bootstrap of a handful of clusters promises too much
         return found | {"icc_a1": icc}
@@ -70,7 +71,7 @@ def _clustered(
     outcome: pd.Series, design: np.ndarray | pd.DataFrame, persons: pd.Series, name: str
 ) -> dict[str, float]:
     """Return the last coefficient with an interval; robust to clusters where there are heads that are alike."""
-    model = sm.OLS(outcome.to_numpy(), np.asarray(design))
+    model = OLS(outcome.to_numpy(), np.asarray(design))
     if persons.nunique() < len(persons):
         groups = pd.factorize(persons)[0]
         fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
@@ -116,7 +117,7 @@ def recovery(frame: pd.DataFrame) -> pd.DataFrame:
         if len(known) >= FEWEST:
             persons = pd.Series(np.arange(len(known)))
             row |= _clustered(
-                known["measured_percent"], sm.add_constant(known["true_percent"]), persons, "slope"
+                known["measured_percent"], add_constant(known["true_percent"]), persons, "slope"
             )
             row |= _clustered(known["measured_percent"] - known["true_percent"], np.ones((len(known), 1)), persons, "bias_percent")  # fmt: skip
             row["sd_percent"] = _scatter(known)
@@ -151,7 +152,7 @@ def brain_change(frame: pd.DataFrame) -> pd.DataFrame:
         row = {"heads": heads, "engine": engine, "n": len(mine)}
         pairs = pd.Series(np.arange(len(mine)))
         if len(mine) >= FEWEST:
-            row |= _clustered(mine["measured_percent"], sm.add_constant(mine["true_percent"]), pairs, "slope")
+            row |= _clustered(mine["measured_percent"], add_constant(mine["true_percent"]), pairs, "slope")
             row["sd_percent"] = _scatter(mine)
         still = mine.loc[mine["true_percent"].abs() < UNCHANGED_PERCENT, "measured_percent"]
         row["n_unchanged"] = len(still)

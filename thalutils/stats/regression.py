@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
 
 from thalutils.errors import TableError
 
@@ -173,7 +173,7 @@ def fit_prepared(prepared: Prepared, se_type: str = "nonrobust", transform: str 
     if prepared.fault:
         return found | {"note": sentences(prepared.fault, prepared.note)}
     exog, outcome = prepared.exog, prepared.outcome
-    model = sm.OLS(outcome, exog).fit()
+    model = OLS(outcome, exog).fit()
     if model.ssr <= PERFECT_FIT * model.centered_tss:
         reason = "The model gives the outcome exactly: no error is left to judge the slope by."
         return found | {"note": sentences(reason, prepared.note)}
