@@ -146,7 +146,13 @@ class _Visit:
             self._save(self.truth / f"{self.stem}_space-MPM_{suffix}", truth[name], frame, {})
         names = {str(place): tissue.name for place, tissue in enumerate(tissues.TISSUES, start=1)}
         brain = {place: name for place, name in names.items() if name not in ("air", "skull", "scalp")}
-        self._save(self.truth / f"{self.stem}_space-MPM_desc-pure_dseg", truth["tissue"], frame, brain)
+        majority = f"{self.truth / self.stem}_space-MPM_desc-majority"
+        self._save(Path(f"{majority}_dseg"), truth["tissue"], frame, brain)
+        points = {
+            "Description": "Share of a voxel's points that lie in the tissue of most of them",
+            "PointsPerVoxel": self.settings.supersampling**3,
+        }
+        self._save(Path(f"{majority}_probseg"), truth["share"], frame, points)
 
     def _truth(self, frame: Frame) -> None:
         shares, labels = scanner.tissue_shares(self.head, frame, self.settings.supersampling)
