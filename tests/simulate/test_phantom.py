@@ -1,5 +1,6 @@
 """What a simulated visit keeps: scans, the truth beside them, and a rater's drawing, on an anatomy that is made in a moment."""
 
+import gzip
 import json
 
 import nibabel as nib
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from thalutils.cohort import Phantom
-from thalutils.simulate import people, phantom, scanner
+from thalutils.simulate import people, phantom, rater, scanner
 from thalutils.simulate.anatomy import Anatomy
 from thalutils.simulate.deformation import Field
 from thalutils.simulate.head import Head, anatomy_grid, lose
@@ -99,3 +100,41 @@ def test_true_volumes_are_the_anatomys_and_changes_those_that_were_made(dataset)
     assert second["thalamus_change_percent"] == pytest.approx(-THALAMUS_LOSS, abs=0.05)
     assert second["brain_change_percent"] == pytest.approx(-BRAIN_LOSS, abs=0.2)
     assert second["brain_ml"] == pytest.approx(first["brain_ml"] * (1 + second["brain_change_percent"] / 100))
+
+
+def contents(root):
+    return {path.relative_to(root): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def drawn_ml(found):
+    [data] = [data for path, data in found.items() if "manual" in path.parts]
+    image = nib.Nifti1Image.from_bytes(gzip.decompress(data))
+    return SMALL["structural_mm"] ** 3 * np.count_nonzero(np.asarray(image.dataobj)) / 1000
+
+
+def test_the_raters_protocol_changes_the_drawing_and_nothing_else(scan, monkeypatch):
+    monkeypatch.setattr(phantom, "TRUTH_MM", 2.0)  # the count of the brain takes longest
+    exact = {"manual_noise_mm": 0.0, "manual_habit_mm": 0.0}
+    plain = contents(scan(1, **exact))
+    ways = {
+        "further": {"manual_lateral_mm": 3.5},
+        "nearer": {"manual_lateral_mm": 0.0},
+        "fluid": {"manual_csf_fraction": 0.5},
+    }
+    volumes = {}
+    for name, way in ways.items():
+        other = contents(scan(1, **exact | way))
+        assert other.keys() == plain.keys()
+        changed = {path for path in plain if plain[path] != other[path]}
+        assert changed == {path for path in plain if "manual" in path.parts}, name
+        volumes[name] = drawn_ml(other)
+    assert volumes["further"] < 0.9 * drawn_ml(plain)
+    assert volumes["nearer"] > 1.1 * drawn_ml(plain)
+    assert volumes["fluid"] > drawn_ml(plain)
+
+
+def test_the_protocol_is_that_of_the_settings_and_by_default_the_raters_own():
+    assert rater.Protocol.of(Phantom()) == rater.Protocol()
+    other = Phantom(manual_lateral_mm=1, manual_csf_fraction=0.2, manual_noise_mm=3, manual_habit_mm=4)
+    wanted = rater.Protocol(lateral_margin_mm=1, fluid_share=0.2, wobble_mm=3, habit_mm=4)
+    assert rater.Protocol.of(other) == wanted

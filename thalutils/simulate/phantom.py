@@ -207,7 +207,7 @@ class _Visit:
             self.manual.mkdir(parents=True)
             drawn = rater.draw(
                 shares["left"], shares["right"], shares["fluid"], self.settings.structural_mm,
-                self.random(RATER),
+                self.random(RATER), rater.Protocol.of(self.settings),
             )  # fmt: skip
             self._save(self.manual / f"{self.stem}_desc-thalamus_dseg", drawn, frame, {})
 
