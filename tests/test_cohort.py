@@ -76,6 +76,18 @@ def test_the_study_has_cohorts():
             "title: A\nbids: data\nphantom: {participants: 0}\n",
             "phantom.participants: Input should be greater",
         ),
+        (
+            "title: A\nbids: data\nphantom: {manual_lateral: 2}\n",
+            "phantom.manual_lateral: is not a known key",
+        ),
+        (
+            "title: A\nbids: data\nphantom: {manual_csf_fraction: 2}\n",
+            "phantom.manual_csf_fraction: Input should be less",
+        ),
+        (
+            "title: A\nbids: data\nphantom: {manual_noise_mm: wide}\n",
+            "phantom.manual_noise_mm: Input should be a valid number",
+        ),
         ("title: A\nbids: data\nreferences: {gold: x}\n", "a reference is manual or truth, not gold"),
         ("title: A\nbids: data\nreferences: {truth: [x, y]}\n", "there is one truth"),
         ("title: A\nbids: data\nreferences: {manual: [a/anna, b/anna]}\n", "two of `manual` have one name"),

@@ -46,11 +46,19 @@ def test_every_table_keeps_the_contract(results):
 
 
 def test_maps_are_right_but_for_imperfect_spoiling(results):
-    accuracy = tables.read(results / "map_accuracy.tsv").set_index(["map", "tissue"])
-    r2star = accuracy.loc[("R2starmap", "white matter"), "bias_percent"]
-    r1 = accuracy.loc[("R1map", "white matter"), "bias_percent"]
+    accuracy = tables.read(results / "map_accuracy.tsv").set_index(["map", "tissue", "voxels"])
+    r2star = accuracy.loc[("R2starmap", "white matter", "pure"), "bias_percent"]
+    r1 = accuracy.loc[("R1map", "white matter", "pure"), "bias_percent"]
     assert (r2star.abs() < 1).all()
     assert r1.between(-8, 0).all()
+
+
+def test_partial_volume_scatters_the_thalamus_beyond_its_noise(results):
+    accuracy = tables.read(results / "map_accuracy.tsv").query("map == 'R1map' and tissue == 'thalamus'")
+    by_kind = accuracy.groupby("voxels").mean(numeric_only=True)
+    assert by_kind.loc["mixed", "sd_percent"] > by_kind.loc["pure", "sd_percent"]
+    assert by_kind.loc["mixed", "n_voxels"] > 0.1 * by_kind.loc["all", "n_voxels"]
+    assert by_kind.loc["pure", "share_mean"] == 1 > by_kind.loc["mixed", "share_mean"] > 0.4
 
 
 def test_registration_finds_the_known_movement(results):

@@ -42,6 +42,10 @@ class Phantom(BaseModel):
     border_contrast: float = Field(1.0, gt=0, le=4)
     movement_mm: float = Field(1.5, ge=0)
     movement_deg: float = Field(1.5, ge=0)
+    manual_lateral_mm: float = Field(1.6, ge=0, le=10)
+    manual_csf_fraction: float = Field(0.0, ge=0, le=1)
+    manual_noise_mm: float = Field(0.35, ge=0, le=5)
+    manual_habit_mm: float = Field(0.15, ge=0, le=5)
 
 
 class Twin(BaseModel):

@@ -235,16 +235,23 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         _VISIT
         | {
             "map": text("The quantitative map"),
-            "tissue": text("The tissue, in voxels that hold nothing else"),
+            "tissue": text("The tissue that the voxels hold most of"),
+            "voxels": text(
+                "Which of its voxels: pure (all of the voxel is the tissue), mixed (less than all) or all",
+                pa.Check.isin(("pure", "mixed", "all")),
+            ),
             "n_voxels": number("Voxels that are valid in the map", "count", 0),
             "n_left_out": number(
                 "Voxels of the tissue that are not valid in the map, and left out", "count", 0
             ),
-            "truth_mean": number("True mean, in the map's units"),
+            "share_mean": fraction("Mean share of the valid voxels that the tissue fills"),
+            "truth_mean": number(
+                "True mean, in the map's units; a voxel's truth is the mean of what its tissues have"
+            ),
             "bias_percent": number("Mean error over the true mean", "%"),
             "sd_percent": number("Standard deviation of the error over the true mean", "%"),
         },
-        ["participant_id", "session_id", "map", "tissue"],
+        ["participant_id", "session_id", "map", "tissue", "voxels"],
     ),
     "brain_masks": schema(
         _VISIT

@@ -8,16 +8,19 @@ from thalutils.report import imaging_plots
 
 def test_accuracy_averages_the_bias_and_pools_the_spread():
     found = [
-        ("sub-0", "ses-1", "R1map", "CSF", 9, 0, 1.0, 2.0, 3.0),
-        ("sub-1", "ses-1", "R1map", "CSF", 9, 0, 1.0, 4.0, 5.0),
-        ("sub-1", "ses-1", "PDmap", "white matter", 9, 0, 1.0, -1.0, 2.0),
+        ("sub-0", "ses-1", "R1map", "CSF", "pure", 9, 0, 1.0, 1.0, 2.0, 3.0),
+        ("sub-0", "ses-1", "R1map", "CSF", "mixed", 9, 0, 0.7, 1.0, -7.0, 8.0),
+        ("sub-0", "ses-1", "R1map", "CSF", "all", 18, 0, 0.85, 1.0, 99.0, 99.0),
+        ("sub-1", "ses-1", "R1map", "CSF", "pure", 9, 0, 1.0, 1.0, 4.0, 5.0),
+        ("sub-1", "ses-1", "PDmap", "white matter", "pure", 9, 0, 1.0, 1.0, -1.0, 2.0),
     ]
     fig = drawn(imaging_plots.accuracy_bars(table("map_accuracy", found)))
     r1 = fig.axes[0]
     assert r1.patches[0].get_width() == pytest.approx(3.0)
     [whisker] = r1.collections[0].get_segments()[:1]
     assert np.ptp(whisker[:, 0]) / 2 == pytest.approx(np.sqrt((9 + 25) / 2))
-    assert [text.get_text() for text in r1.texts] == ["+3.0 ± 4.1", "none"]
+    assert [text.get_text() for text in r1.texts] == ["+3.0 ± 4.1", "none", "-7.0 ± 8.0", "none"]
+    assert [bars.get_label() for bars in r1.containers if bars.get_label()[0] != "_"] == ["pure", "mixed"]
     assert rows(r1) == ["CSF", "white matter"]
 
 

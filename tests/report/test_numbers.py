@@ -155,3 +155,23 @@ def test_no_shift_of_a_table_that_passes_everywhere_is_caught():
     assert numbers.registration(lenient, SHIFTED)["registration.caught_r1_mm"] is None
     nothing = SHIFTED.iloc[:0]
     assert numbers.registration(lenient, nothing)["registration.caught_flair_mm"] is None
+
+
+def test_partial_volume_is_what_all_voxels_have_beyond_the_pure_ones():
+    kinds = {"pure": (60, -2.0, 1.0), "mixed": (20, 4.0, 6.0), "all": (80, -0.5, 3.0)}
+    rows = [
+        ("sub-0", "ses-1", name, "thalamus", kind, n, 0, 1.0, 0.8, bias, sd)
+        for kind, (n, bias, sd) in kinds.items()
+        for name in ("R1map", "PDmap")
+    ]
+    found = numbers.maps(table("map_accuracy", rows))
+    assert found["maps.r1_bias_thalamus_percent"] == -2 and found["maps.r1_sd_thalamus_percent"] == 1
+    assert found["maps.r1_bias_mixed_thalamus_percent"] == 4 and found["maps.mixed_thalamus_percent"] == 25
+    assert (
+        found["maps.r1_bias_added_thalamus_points"] == 1.5 and found["maps.r1_sd_added_thalamus_points"] == 2
+    )
+    assert (
+        found["maps.r1_bias_white_matter_percent"] is None
+        and found["maps.mixed_white_matter_percent"] is None
+    )
+    assert set(numbers.maps(table("map_accuracy", [])).values()) == {None}

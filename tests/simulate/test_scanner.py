@@ -76,3 +76,23 @@ def test_the_first_scan_is_the_same_whatever_follows_it(head):
         for kinds in (("T1w",), ("T1w", "FLAIR", "R1"))
     )
     np.testing.assert_array_equal(alone, first)
+
+
+def test_the_truth_says_how_much_of_a_voxel_is_its_tissue(head):
+    settings = Phantom(supersampling=4, snr=1e6)
+    frame = Frame.whole_head(8.0, np.eye(4))
+    _, _, truth = scanner.multi_parameter(head, frame, settings, np.random.default_rng(0))
+    of_white, of_thalamus = truth["tissue"] == 2, truth["tissue"] == 7
+    share, r1 = truth["share"], truth["R1"]
+    pure, mixed = of_thalamus & (share == 1), of_thalamus & (share < 1)
+    assert pure.sum() > 5 and mixed.sum() > 20
+    assert r1[pure] == pytest.approx(THALAMUS.r1_per_s)
+    assert r1[of_white & (share == 1)] == pytest.approx(WHITE.r1_per_s)
+    # deep in the ball a voxel holds these two only: the true R1 is their mean, each by its share
+    between = share * THALAMUS.r1_per_s + (1 - share) * WHITE.r1_per_s
+    np.testing.assert_allclose(r1[mixed], between[mixed], rtol=1e-5)
+    assert share[mixed].min() >= 0.5 and not share[truth["tissue"] == 0].any()
+    near = of_white & (np.linalg.norm(frame.world() - scanner.CENTRE_MM, axis=-1) < 45)
+    voxel_ml = 8.0**3 / 1000
+    held_ml = voxel_ml * (share[of_thalamus].sum() + (1 - share[near]).sum())
+    assert held_ml == pytest.approx(2 * 4 / 3 * np.pi * 1.5**3, rel=0.03)

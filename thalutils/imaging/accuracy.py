@@ -9,27 +9,36 @@ from numpy.typing import NDArray
 
 from thalutils.errors import ImageError
 
+PURE, MIXED, ALL = "pure", "mixed", "all"
+# Of a voxel that counts as pure, this much or more is one tissue.
+PURE_SHARE = 1.0
+
 
 def bias_and_precision(
     estimate: NDArray[Any], truth: NDArray[Any], valid: NDArray[Any], labels: NDArray[Any],
-    names: Mapping[int, str],
+    shares: NDArray[Any], names: Mapping[int, str],
 ) -> pd.DataFrame:  # fmt: skip
     """Tabulate per tissue how far an estimated map lies from its truth and how much it scatters.
 
+    What partial volume does is the difference of mixed and pure voxels. A map's truth in a mixed voxel is the mean of
+    its tissues' values; a scanner averages their signals instead, and no formula brings that mean back.
+
     Parameters
     ----------
-    estimate, truth, valid, labels : ndarray
-        Maps of one unit, where the estimate is valid, and the label map, all of one shape; label a voxel 0 to leave it out.
-        What is not valid holds no estimate: it is left out and counted.
+    estimate, truth, valid, labels, shares : ndarray
+        Maps of one unit, where the estimate is valid, the tissue that each voxel holds most of, and how much of the voxel
+        that tissue fills (0 to 1), all of one shape; label a voxel 0 to leave it out. What is not valid holds no
+        estimate: it is left out and counted.
     names : mapping of int to str
         The tissues to report, by label.
 
     Returns
     -------
     DataFrame
-        One row per tissue of ``names``: ``tissue``, ``n_voxels`` that are valid, ``n_left_out`` that are not,
-        ``truth_mean``, and in percent of ``truth_mean`` the mean (``bias_percent``) and the SD (``sd_percent``) of
-        estimate - truth; NaN where a tissue has too few voxels.
+        Three rows per tissue of ``names``, for ``voxels`` that are ``pure`` (share of :data:`PURE_SHARE`), ``mixed``
+        (less) and ``all``: ``tissue``, ``voxels``, ``n_voxels`` that are valid, ``n_left_out`` that are not,
+        ``share_mean`` of the tissue in those that are valid, ``truth_mean``, and in percent of ``truth_mean`` the mean
+        (``bias_percent``) and the SD (``sd_percent``) of estimate - truth; NaN where there are too few voxels.
 
     Raises
     ------
@@ -38,23 +47,29 @@ def bias_and_precision(
 
     Examples
     --------
-    >>> bias_and_precision(
-    ...     np.array([1.1, 1.3, 0.0]), np.ones(3), np.array([1, 1, 0]), np.ones(3), {1: "thalamus"}
-    ... ).round(2).to_dict("records")[0]
-    {'tissue': 'thalamus', 'n_voxels': 2, 'n_left_out': 1, 'truth_mean': 1.0, 'bias_percent': 20.0, 'sd_percent': 14.14}
+    >>> found = bias_and_precision(
+    ...     np.array([1.1, 1.3, 0.0]), np.ones(3), np.array([1, 1, 0]), np.ones(3), np.array([1, 0.5, 1]), {1: "thalamus"}
+    ... )
+    >>> found[["voxels", "n_voxels", "n_left_out", "bias_percent"]].round(2).values.tolist()
+    [['pure', 1, 1, 10.0], ['mixed', 1, 0, 30.0], ['all', 2, 1, 20.0]]
     """
-    shapes = {np.shape(estimate), np.shape(truth), np.shape(valid), np.shape(labels)}
+    shapes = {np.shape(each) for each in (estimate, truth, valid, labels, shares)}
     if len(shapes) > 1:
-        raise ImageError(f"estimate, truth, valid and labels differ in shape: {shapes}")
+        raise ImageError(f"estimate, truth, valid, labels and shares differ in shape: {shapes}")
+    pure = np.asarray(shares) >= PURE_SHARE
+    kinds = {PURE: pure, MIXED: ~pure, ALL: np.ones_like(pure)}
     rows = []
     for label, tissue in names.items():
-        tissue_voxels = labels == label
-        inside = tissue_voxels & (np.asarray(valid) > 0)
-        left_out = int(tissue_voxels.sum() - inside.sum())
-        expected = pd.Series(truth[inside], dtype=np.float64)
-        error = pd.Series(estimate[inside], dtype=np.float64) - expected
-        mean = expected.mean()
-        rows.append((tissue, len(error), left_out, mean, 100 * error.mean() / mean, 100 * error.std() / mean))
-    return pd.DataFrame(
-        rows, columns=["tissue", "n_voxels", "n_left_out", "truth_mean", "bias_percent", "sd_percent"]
-    )
+        for kind, chosen in kinds.items():
+            voxels = (labels == label) & chosen
+            inside = voxels & (np.asarray(valid) > 0)
+            left_out = int(voxels.sum() - inside.sum())
+            expected = pd.Series(truth[inside], dtype=np.float64)
+            error = pd.Series(estimate[inside], dtype=np.float64) - expected
+            share, mean = pd.Series(shares[inside], dtype=np.float64).mean(), expected.mean()
+            bias, sd = (100 * value / mean for value in (error.mean(), error.std()))
+            rows.append((tissue, kind, len(error), left_out, share, mean, bias, sd))
+    columns = [
+        "tissue", "voxels", "n_voxels", "n_left_out", "share_mean", "truth_mean", "bias_percent", "sd_percent",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)

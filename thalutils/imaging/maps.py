@@ -317,19 +317,18 @@ def _reconstruct(
 
 
 def _accuracy(task: Task) -> list[dict[str, Any]]:
-    """Hold the maps against the true ones in voxels that hold one tissue; nothing where no truth is known."""
+    """Hold the maps against the true ones, in pure voxels and in mixed ones; nothing where no truth is known."""
     session = task.session
     if "truth" not in task.cohort.settings.references:
         return []
     folder = task.cohort.bids / "derivatives" / "truth" / session.participant_id / session.session_id / "anat"
-    pure = folder / f"{session.key}_space-MPM_desc-pure_dseg.nii.gz"
-    if not pure.exists():
+    majority = f"{session.key}_space-MPM_desc-majority"
+    if not (folder / f"{majority}_dseg.nii.gz").exists():
         return []
-    labels = np.asarray(nib.load(pure).dataobj)
+    labels = np.asarray(nib.load(folder / f"{majority}_dseg.nii.gz").dataobj)
+    shares = np.asarray(nib.load(folder / f"{majority}_probseg.nii.gz").dataobj)
     valid = np.asarray(nib.load(task.derivative(VALID)).dataobj)
-    names = {
-        int(key): value for key, value in read_json(pure.with_name(f"{pure.name.split('.')[0]}.json")).items()
-    }
+    names = {int(key): value for key, value in read_json(folder / f"{majority}_dseg.json").items()}
     rows = []
     for name in UNITS:
         made = task.derivative(f"{name}.nii.gz")
@@ -337,6 +336,6 @@ def _accuracy(task: Task) -> list[dict[str, Any]]:
             continue
         truth = nib.load(folder / f"{session.key}_space-MPM_{name}.nii.gz").get_fdata(dtype=np.float32)
         estimate = nib.load(made).get_fdata(dtype=np.float32)
-        found = accuracy.bias_and_precision(estimate, truth, valid, labels, names)
+        found = accuracy.bias_and_precision(estimate, truth, valid, labels, shares, names)
         rows += [task.row(map=name, **row) for row in found.to_dict("records")]
     return rows

@@ -11,6 +11,7 @@ from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.errors import TableError
 from thalutils.imaging import alignment, brain_mask, maps
+from thalutils.imaging.accuracy import PURE_SHARE
 from thalutils.report import figures, imaging_plots, pictures, privacy, tables, viewer
 from thalutils.report.embed import note
 from thalutils.segmenters.session import made
@@ -86,24 +87,31 @@ def quantitative_maps(cohort: Cohort) -> HTML:
 
 
 def map_accuracy(accuracy: pd.DataFrame) -> HTML:
-    """Show each map's bias and scatter per tissue against the truth."""
+    """Show each map's bias and scatter per tissue against the truth, in pure and in mixed voxels."""
     if accuracy.empty:
         return note("The true maps of this cohort are not known, so their error cannot be shown.")
     fig = imaging_plots.accuracy_bars(accuracy)
-    caption = "Error of each map in valid voxels that hold one tissue: mean (bias) and standard deviation (precision) over the true mean, averaged over visits."
+    caption = "Error of each map in valid voxels that hold one tissue (pure) and in those that hold most of it beside others (mixed): mean (bias) and standard deviation (precision) over the true mean, averaged over visits."
     return figures.figure(
-        fig, caption=caption, alt="Bias and spread in percent, per tissue and map.", name="map-accuracy"
+        fig,
+        caption=caption,
+        alt="Bias and spread in percent, per tissue, map and kind of voxel.",
+        name="map-accuracy",
     )
 
 
 def map_accuracy_table(accuracy: pd.DataFrame) -> HTML:
-    """Tabulate the same, averaged over visits."""
+    """Tabulate the same beside that of all voxels, averaged over visits."""
     if accuracy.empty:
         return note("There is no error to tabulate.")
-    keys = ["map", "tissue"]
-    shown = ["n_voxels", "n_left_out", "truth_mean", "bias_percent", "sd_percent"]
+    keys = ["map", "tissue", "voxels"]
+    shown = ["n_voxels", "n_left_out", "share_mean", "truth_mean", "bias_percent", "sd_percent"]
     mean = accuracy.groupby(keys, sort=False)[shown].mean()
-    caption = "Error of the maps per tissue, mean over visits. Voxels that are not valid are left out, and counted (n_left_out)."
+    caption = (
+        "Error of the maps per tissue, mean over visits. Pure voxels are the tissue to "
+        f"{100 * PURE_SHARE:.0f} %, mixed ones hold most of it beside others (share_mean of it), all are both. Voxels "
+        "that are not valid are left out, and counted (n_left_out)."
+    )
     return tables.show(mean.reset_index(), caption=caption, name="map-accuracy",
                        units={"bias_percent": "%", "sd_percent": "%"},
                        people=accuracy["participant_id"].nunique())  # fmt: skip

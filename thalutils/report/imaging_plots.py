@@ -8,14 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thalutils.imaging.accuracy import MIXED, PURE
 from thalutils.report.panels import GREY, LINE_INCH, name_rows, panel_grid, row_offsets, shown_panels
 
 GOOD_MM, USABLE_MM = 0.3, 1.0
-BAR = "#1f6fd0"
+BARS = {PURE: "#1f6fd0", MIXED: "#e8a33d"}
+BAR_HEIGHT = 0.38
 
 
 def accuracy_bars(map_accuracy: pd.DataFrame) -> Figure:
-    """Draw the bias ± SD of each map in each tissue, in percent of the true mean.
+    """Draw the bias ± SD of each map in each tissue's pure and mixed voxels, in percent of the true mean.
 
     Takes the table ``map_accuracy``. Over several visits, the bar is the mean bias and the whisker the
     root mean square of the SD within a visit.
@@ -23,20 +25,26 @@ def accuracy_bars(map_accuracy: pd.DataFrame) -> Figure:
     maps, tissues = map_accuracy["map"].unique(), list(map_accuracy["tissue"].unique())
     across = min(2, len(maps))
     down = -(-len(maps) // across)
-    height = down * (1.2 + LINE_INCH * len(tissues))
+    height = down * (1.2 + 1.3 * LINE_INCH * len(tissues))
     fig, grid = panel_grid(down, across, height, sharex=True, sharey=True)
     for ax, name in zip(shown_panels(grid, len(maps)), maps, strict=True):
-        mine = map_accuracy[map_accuracy["map"] == name].groupby("tissue")
-        bias = mine["bias_percent"].mean().reindex(tissues)
-        spread = np.sqrt(mine["sd_percent"].agg(lambda sd: (sd**2).mean())).reindex(tissues)
-        ax.barh(range(len(tissues)), bias, xerr=spread, color=BAR, ecolor="black", capsize=3, height=0.6)
-        for row, (middle, sd) in enumerate(zip(bias, spread, strict=True)):
-            text = f"{middle:+.1f} ± {sd:.1f}" if pd.notna(middle) else "none"
-            ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=11)
+        for place, (kind, colour) in enumerate(BARS.items()):
+            of_kind = (map_accuracy["map"] == name) & (map_accuracy["voxels"] == kind)
+            mine = map_accuracy[of_kind].groupby("tissue")
+            bias = mine["bias_percent"].mean().reindex(tissues)
+            spread = np.sqrt(mine["sd_percent"].agg(lambda sd: (sd**2).mean())).reindex(tissues)
+            at = np.arange(len(tissues)) + (place - 0.5) * BAR_HEIGHT
+            look = {"color": colour, "ecolor": "black", "capsize": 2, "height": BAR_HEIGHT}
+            ax.barh(at, bias, xerr=spread, label=kind, **look)
+            for row, middle, sd in zip(at, bias, spread, strict=True):
+                text = f"{middle:+.1f} ± {sd:.1f}" if pd.notna(middle) else "none"
+                ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=10)
         ax.axvline(0, color="black", linewidth=1)
         ax.set_title(name)
     name_rows(grid[0][0], tissues)
     fig.supxlabel("Bias ± SD (% of the true mean)")
+    handles, kinds = grid[0][0].get_legend_handles_labels()
+    fig.legend(handles, [f"{kind} voxels" for kind in kinds], loc="outside upper center", ncols=2)
     return fig
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from thalutils.imaging.accuracy import ALL as ALL_VOXELS
+from thalutils.imaging.accuracy import MIXED, PURE
 from thalutils.report import privacy
 from thalutils.report.suppression import FEW, LEAST
 from thalutils.stats.agreement import FEWEST, first_visits
@@ -43,15 +45,26 @@ def cohort(
 
 
 def maps(accuracy: pd.DataFrame) -> dict[str, Any]:
-    """Return R1's bias and precision per tissue, means over visits."""
-    r1 = accuracy[accuracy["map"] == "R1map"].groupby("tissue")[["bias_percent", "sd_percent"]].mean()
+    """Return R1's bias and precision per tissue, in pure voxels, in mixed ones, and what all have beyond the pure.
+
+    They are means over visits. What partial volume adds is in points: all voxels' percentage minus the pure ones'.
+    """
+    r1 = accuracy[accuracy["map"] == "R1map"].groupby(["tissue", "voxels"])
+    r1 = r1[["bias_percent", "sd_percent", "n_voxels"]].mean()
     found = {}
     for tissue in ("thalamus", "white matter"):
         name = tissue.replace(" ", "_")
-        for column in ("bias_percent", "sd_percent"):
-            measure = column.removesuffix("_percent")
-            known = tissue in r1.index
-            found[f"maps.r1_{measure}_{name}_percent"] = rounded(r1.loc[tissue, column]) if known else None
+        pure, mixed, every = (
+            r1.loc[(tissue, kind)] if (tissue, kind) in r1.index else dict.fromkeys(r1.columns, np.nan)
+            for kind in (PURE, MIXED, ALL_VOXELS)
+        )
+        for measure in ("bias", "sd"):
+            column = f"{measure}_percent"
+            found[f"maps.r1_{measure}_{name}_percent"] = rounded(pure[column])
+            found[f"maps.r1_{measure}_mixed_{name}_percent"] = rounded(mixed[column])
+            found[f"maps.r1_{measure}_added_{name}_points"] = rounded(every[column] - pure[column])
+        share = 100 * mixed["n_voxels"] / every["n_voxels"] if every["n_voxels"] else np.nan
+        found[f"maps.mixed_{name}_percent"] = rounded(share)
     return found
 
 

@@ -79,8 +79,8 @@ class Head:
         counts = self._count(self._thalamus_box())
         return counts[tissues.LEFT_THALAMUS], counts[tissues.RIGHT_THALAMUS]
 
-    def brain_ml(self) -> float:
-        """Return the volume of brain tissue (no fluid), counted at one point in each cube of 1 mm.
+    def brain_ml(self, spacing_mm: float = BRAIN_MM) -> float:
+        """Return the volume of brain tissue (no fluid), counted at one point in each cube of this edge.
 
         The points lie anywhere in their cubes, so that a border that moves by less than a voxel of the label map is
         counted too; they are always the same.
@@ -89,7 +89,7 @@ class Head:
         inside = ~_is(self.anatomy, structure, tissues.OUTSIDE_SKULL).reshape(self.field.grid.shape)
         # beyond two nodes from the skull's inside there is no brain to count
         near = ndimage.binary_dilation(inside, iterations=2)
-        everywhere = warp.Grid.around(*_bounds(self.field.grid), BRAIN_MM)
+        everywhere = warp.Grid.around(*_bounds(self.field.grid), spacing_mm)
         counts = self._count(everywhere, np.random.default_rng(0), near)
         fluid = {*tissues.FLUID, *tissues.OUTSIDE_BRAIN}
         return sum(volume for label, volume in counts.items() if label not in fluid)

@@ -13,7 +13,7 @@ from thalutils.errors import CohortError
 from thalutils.files import hash_bytes, place, write_json, write_text
 from thalutils.process import cached, code_hash, parallel_map
 from thalutils.simulate import anatomy, people, rater, scanner, tissues
-from thalutils.simulate.head import Head, visits
+from thalutils.simulate.head import TRUTH_MM, Head, visits
 from thalutils.simulate.people import Person, generator
 from thalutils.simulate.scanner import Frame
 
@@ -79,13 +79,32 @@ def _make_person(order: Order) -> Path:
 def _scan_person(order: Order, folder: Path) -> None:
     settings, person = order.cohort.settings.phantom, order.person
     shape = anatomy.load(order.cohort)
-    root = folder / "bids"
+    root, first = folder / "bids", None
     for number, head in enumerate(visits(person, shape, settings.seed, settings.visits), start=1):
-        _Visit(root, settings, person, number, head).scan()
+        scanned = _Visit(root, settings, person, number, head).scan(first)
+        first = first or scanned
     name = person.participant_id
     clinical = people.sessions_table(person, settings.seed, settings.visits).drop(columns="participant_id")
     clinical.to_csv(root / name / f"{name}_sessions.tsv", sep="\t", index=False, na_rep=tables.MISSING)
     write_json(root / name / f"{name}_sessions.json", tables.dictionary("sessions"))
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What later visits of a person are compared with.
+
+    Attributes
+    ----------
+    session : str
+    pose : ndarray, shape (4, 4)
+        From the head's millimetres to the T1w's.
+    volumes : dict of float
+        ``left_ml``, ``right_ml`` (thalamus) and ``brain_ml``.
+    """
+
+    session: str
+    pose: np.ndarray
+    volumes: dict[str, float]
 
 
 class _Visit:
@@ -105,7 +124,8 @@ class _Visit:
     def random(self, purpose: int, image: int = 0) -> np.random.Generator:
         return generator(self.settings.seed, self.person.number, 1000 * self.number + purpose + image)
 
-    def scan(self) -> None:
+    def scan(self, first: Scanned | None) -> Scanned:
+        """Write all of the visit; what changed since the first visit is part of the truth of a later one."""
         settings, rng = self.settings, self.random(POSES)
         pose = scanner.movement(rng, VISIT_MOVEMENT_MM, VISIT_MOVEMENT_DEG)
         moved = [scanner.movement(rng, settings.movement_mm, settings.movement_deg) @ pose for _ in range(2)]
@@ -116,9 +136,29 @@ class _Visit:
         self._structural("FLAIR", flair, _flair_sidecar(), 1)
         self._multi_parameter(mpm)
         self._truth(reference)
-        for name, frame in (("FLAIR", flair), ("MPM", mpm)):
-            transform = frame.pose @ np.linalg.inv(reference.pose)
-            np.savetxt(self.truth / f"{self.stem}_from-T1w_to-{name}_xfm.txt", transform, fmt="%.9f")
+        self._transform("T1w", pose, "FLAIR", flair.pose)
+        self._transform("T1w", pose, "MPM", mpm.pose)
+        if first is not None:
+            self._transform(f"{first.session.replace('-', '')}T1w", first.pose, "T1w", pose)
+        return Scanned(self.session, pose, self._volumes(first))
+
+    def _transform(self, name: str, pose: np.ndarray, other: str, other_pose: np.ndarray) -> None:
+        """Write the movement from one scan's world to another's."""
+        path = self.truth / f"{self.stem}_from-{name}_to-{other}_xfm.txt"
+        np.savetxt(path, other_pose @ np.linalg.inv(pose), fmt="%.9f")
+
+    def _volumes(self, first: Scanned | None) -> dict[str, float]:
+        """Write the exact volumes, and how much of the first visit's is gained or lost."""
+        left, right = self.head.thalamus_ml()
+        volumes = {"left_ml": left, "right_ml": right, "brain_ml": self.head.brain_ml(TRUTH_MM)}
+        kept = volumes | {"counted_mm": TRUTH_MM}
+        if first is not None:
+            thalamus = (left + right) / (first.volumes["left_ml"] + first.volumes["right_ml"])
+            brain = volumes["brain_ml"] / first.volumes["brain_ml"]
+            changes = {"thalamus_change_percent": thalamus, "brain_change_percent": brain}
+            kept |= {"since": first.session, **{name: 100 * (ratio - 1) for name, ratio in changes.items()}}
+        write_json(f"{self.truth / self.stem}_volumes.json", kept)
+        return volumes
 
     def _structural(self, kind: str, frame: Frame, sidecar: dict, image: int) -> None:
         data = scanner.structural(self.head, frame, kind, self.settings, self.random(NOISE, image))
@@ -146,7 +186,13 @@ class _Visit:
             self._save(self.truth / f"{self.stem}_space-MPM_{suffix}", truth[name], frame, {})
         names = {str(place): tissue.name for place, tissue in enumerate(tissues.TISSUES, start=1)}
         brain = {place: name for place, name in names.items() if name not in ("air", "skull", "scalp")}
-        self._save(self.truth / f"{self.stem}_space-MPM_desc-pure_dseg", truth["tissue"], frame, brain)
+        majority = f"{self.truth / self.stem}_space-MPM_desc-majority"
+        self._save(Path(f"{majority}_dseg"), truth["tissue"], frame, brain)
+        points = {
+            "Description": "Share of a voxel's points that lie in the tissue of most of them",
+            "PointsPerVoxel": self.settings.supersampling**3,
+        }
+        self._save(Path(f"{majority}_probseg"), truth["share"], frame, points)
 
     def _truth(self, frame: Frame) -> None:
         shares, labels = scanner.tissue_shares(self.head, frame, self.settings.supersampling)
@@ -157,15 +203,11 @@ class _Visit:
         self._save(Path(f"{stem}_desc-thalamus_dseg"), whole, frame, {})
         self._save(Path(f"{stem}_desc-structures_dseg"), labels, frame, {})
         self._save(Path(f"{stem}_desc-brain_mask"), (shares["inside"] >= 0.5).astype(np.uint8), frame, {})
-        left, right = self.head.thalamus_ml()
-        write_json(
-            f"{stem}_volumes.json", {"left_ml": left, "right_ml": right, "brain_ml": self.head.brain_ml()}
-        )
         if self.number == 1:
             self.manual.mkdir(parents=True)
             drawn = rater.draw(
                 shares["left"], shares["right"], shares["fluid"], self.settings.structural_mm,
-                self.random(RATER),
+                self.random(RATER), rater.Protocol.of(self.settings),
             )  # fmt: skip
             self._save(self.manual / f"{self.stem}_desc-thalamus_dseg", drawn, frame, {})
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from thalutils.cohort import Phantom
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -27,6 +29,16 @@ class Protocol:
     fluid_share: float = 0.0
     wobble_mm: float = 0.35
     habit_mm: float = 0.15
+
+    @classmethod
+    def of(cls, settings: Phantom) -> "Protocol":
+        """Return the protocol that a phantom's YAML asks for."""
+        return cls(
+            lateral_margin_mm=settings.manual_lateral_mm,
+            fluid_share=settings.manual_csf_fraction,
+            wobble_mm=settings.manual_noise_mm,
+            habit_mm=settings.manual_habit_mm,
+        )
 
 
 def draw(

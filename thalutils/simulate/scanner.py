@@ -227,8 +227,10 @@ def multi_parameter(
     b1 : ndarray of float32, shape (x, y, z)
         The true transmit field over nominal.
     truth : dict of ndarray, shape (x, y, z)
-        ``R1``, ``PD``, ``MTsat``, ``R2star`` averaged over each voxel, and ``tissue``: 1 + the place
-        in :data:`thalutils.simulate.tissues.TISSUES` where a voxel holds one tissue only, else 0.
+        ``R1``, ``PD``, ``MTsat``, ``R2star`` averaged over each voxel, which no scanner measures where tissues mix, as it
+        averages signals; ``tissue``: 1 + the place in :data:`thalutils.simulate.tissues.TISSUES` of the one that a
+        voxel holds most of (of equals the first), 0 outside the head; ``share``: how much of the voxel that tissue fills,
+        from 0 to 1.
     """
     world = frame.world()
     b1 = transmit_field(world, rng)
@@ -240,12 +242,12 @@ def multi_parameter(
     table = tissues.parameter_table(settings.border_contrast)
     sums = {name: np.zeros((len(voxels), len(MPM_TE_S)), dtype=np.float32) for name in MPM}
     maps = {name: np.zeros(len(voxels), dtype=np.float32) for name in ("R1", "PD", "MTsat", "R2star")}
-    first, pure = None, np.ones(len(voxels), dtype=bool)
     count = settings.supersampling
+    held = np.zeros((len(tissues.TISSUES), len(voxels)), dtype=np.uint8)
+    every = np.arange(len(voxels))
     for structure, texture in head.subsamples(voxels, frame.to_head, count):
         tissue = which[structure]
-        first = tissue if first is None else first
-        pure &= tissue == first
+        held[tissue, every] += 1
         r1, pd, r2star, mtsat, t2 = (
             tissues.textured(table[name][tissue], name, texture) for name in tissues.PARAMETERS
         )
@@ -271,7 +273,9 @@ def multi_parameter(
     for name, total in maps.items():
         truth[name][where] = total / count**3
     truth["tissue"] = np.zeros(frame.shape, dtype=np.uint8)
-    truth["tissue"][where] = np.where(pure, first + 1, 0)
+    truth["tissue"][where] = held.argmax(axis=0) + 1
+    truth["share"] = np.zeros(frame.shape, dtype=np.float32)
+    truth["share"][where] = held.max(axis=0) / np.float32(count**3)
     return scans, b1, truth
 
 
