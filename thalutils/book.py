@@ -72,6 +72,7 @@ def _lay_out(cohorts: list[Cohort], stages: list[Stage], source: Path) -> None:
     shutil.copytree(root / "book", source / "book")
     shutil.copy2(root / "_config.yml", source)
     (source / "notebooks").mkdir()
+    shutil.copy2(root / "notebooks" / "stages.yml", source / "notebooks")  # of which pages draw
     contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     pages = {}
     for stage in stages:

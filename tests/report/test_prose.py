@@ -41,6 +41,7 @@ def lay_out(source: Path, values: dict[str, object]) -> None:
         cells = nbformat.read(path, as_version=4).cells
         prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
         (source / "notebooks" / f"{path.stem}.md").write_text(prose)
+    shutil.copy2(REPOSITORY / "notebooks" / "stages.yml", source / "notebooks")
     pages = sorted(str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.md"))
     (source / "index.md").write_text("# Book\n\n```{toctree}\n" + "\n".join(pages) + "\n```\n")
     cited = {key for page in source.rglob("*.md") for key in KEY.findall(page.read_text())}

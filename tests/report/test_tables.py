@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -122,6 +123,41 @@ def test_a_click_sorts_numbers_by_value_and_leaves_the_missing_last(tmp_path):
     ).stdout
     assert [cell[2] for cell in column(dom, 1)] == ["−9.5", "14.1", "–"]
     assert Cells(dom).rows[0][1][1]["aria-sort"] == "ascending"
+
+
+PROSE = """
+<section id="options"><div class="pst-scrollable-table-container"><table class="table">
+<thead><tr><th class="head"><p>Tissue</p></th><th class="head"><p>R1</p></th></tr></thead>
+<tbody><tr><td><p>White <code>matter</code></p></td><td><p>1.05</p></td></tr><tr><td>Thalamus,\n lateral</td><td>0.8</td></tr>
+<tr><td>Cortex</td><td>0.64</td></tr><tr><td>Air</td><td></td></tr><tr><td>Bone</td><td>−2</td></tr></tbody></table></div>
+<table class="docutils"><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>
+<table class="docutils"><tbody><tr><td>no header</td></tr></tbody></table></section>
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_a_table_of_prose_sorts_by_its_numbers_and_can_be_saved_as_it_was_written(tmp_path):
+    page = tmp_path / "simulated.html"
+    page.write_text(
+        f"<!doctype html><meta charset='utf-8'><body>{PROSE}<script>{SCRIPT.read_text()}</script>"
+        "<script>document.querySelectorAll('thead button')[1].click()</script>"
+    )
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    dom = subprocess.run(
+        [*command, f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    order = re.findall(r"White|Thalamus|Cortex|Air|Bone", dom.partition("<script")[0])
+    assert order[:5] == ["Bone", "Cortex", "Thalamus", "White", "Air"]
+    saved = re.findall(r'download="([^"]+)" href="data:text/tab-separated-values;charset=utf-8,([^"]+)"', dom)
+    assert [name for name, _ in saved] == ["simulated-options.tsv", "simulated-options-2.tsv"]
+    first, second = (unquote(content) for _, content in saved)
+    assert first == "Tissue\tR1\nWhite matter\t1.05\nThalamus, lateral\t0.8\nCortex\t0.64\nAir\t\nBone\t−2\n"
+    assert second == "a\n<b>\n"
+    assert dom.partition("<script")[0].count("<button") == 3
 
 
 def test_what_is_of_nobody_is_shown_whole_in_every_book(monkeypatch):

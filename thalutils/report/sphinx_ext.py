@@ -3,6 +3,7 @@
 The roles are ``{number}`` for this study's own results and ``{reported}`` for the paper's. Both take
 a dotted key and, after a colon, a Python format: ``{number}`registration.median_error_mm:.2f```.
 The directive ``{known}`` shows its content only where a number of this study's own is known.
+The directives ``{shown}`` and ``{diagram}`` are those of :mod:`thalutils.report.sphinx_figures`.
 A page that belongs to a cohort has that cohort's numbers; the prose has those of the whole book.
 """
 
@@ -24,6 +25,8 @@ from sphinx.config import Config
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.fileutil import copy_asset_file
+
+from thalutils.report import sphinx_figures
 
 SCRIPTS = ("tables.js", "viewer.js")
 STYLES = ("thalutils.css",)
@@ -240,6 +243,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("number", NumberRole(_numbers_path, json.loads))
     app.add_role("reported", ValueRole(_reported_path, yaml.safe_load))
     app.add_directive("known", KnownDirective)
+    sphinx_figures.register(app)
     app.connect("config-inited", _own_asset_tags)
     app.connect("build-finished", _copy_niivue)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
