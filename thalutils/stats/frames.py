@@ -30,12 +30,13 @@ def clinical(sessions: pd.DataFrame) -> pd.DataFrame:
 
 def intracranial(table: pd.DataFrame) -> pd.DataFrame:
     """Return one intracranial volume a person, ``icv_ml``, from the source that most people have."""
-    if table.empty:
+    known = table.dropna(subset=["icv_ml"])
+    if known.empty:
         return pd.DataFrame({"participant_id": pd.Series(dtype=str), "icv_ml": pd.Series(dtype=float)})
-    counts = table.dropna(subset=["icv_ml"])["source"].value_counts()
+    counts = known["source"].value_counts()
     rank = {source: place for place, source in enumerate(ICV_SOURCES)}
     best = min(counts.index, key=lambda source: (-counts[source], rank.get(source, len(rank)), source))
-    return table.loc[table["source"] == best, ["participant_id", "icv_ml"]]
+    return known.loc[known["source"] == best, ["participant_id", "icv_ml"]]
 
 
 def measured(volumes: pd.DataFrame, exclude: tuple[str, ...] = ()) -> pd.DataFrame:
