@@ -251,6 +251,11 @@ def _forget(cohort: Cohort, visit: Session, wanted: list[str]) -> None:
                 derivative(cohort, visit, DBSEGMENT_BRAIN).unlink(missing_ok=True)
 
 
+def possible_envelopes() -> list[str]:
+    """Return the names of masks that may cut MindGlide's thalami out: all but its own."""
+    return [name for name in methods() if not name.startswith("MindGlide")]
+
+
 def envelope_names(given: str) -> list[str]:
     """Return the envelopes that a parameter names, with commas between them, in order.
 
@@ -264,11 +269,11 @@ def envelope_names(given: str) -> list[str]:
     >>> envelope_names("FIRST, Template")
     ['FIRST', 'Template']
     """
-    known = [name for name in methods() if not name.startswith("MindGlide")]
+    known = possible_envelopes()
     names = [name.strip() for name in given.split(",") if name.strip()]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise UsageError(f"envelopes: {given!r}: give names of masks, as FIRST or SAMSEG-T1.")
+        raise UsageError(f"envelopes: {given!r}: give names of masks: {', '.join(known)}.")
     return names
 
 
