@@ -208,8 +208,9 @@ def main() -> None:
 
     try:
         app()
-    except KeyboardInterrupt:
-        print("\nStopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        told = str(stop) or "What was finished is kept; the same command goes on from there."
+        print(f"\nStopped. {told}", file=sys.stderr)
         sys.exit(FAILED)
     except ThalutilsError as error:
         print(f"thalutils: {error}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Every tool on every contrast of a visit, and the ensembles of its masks."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -103,12 +104,18 @@ def memory_gb(cohort: Cohort, participants: str, pieces: Callable[[Session], lis
 
 def has_finished(tool: Segmenter, cohort: Cohort, session: Session) -> tuple[str, ...]:
     """Return the contrasts of which a tool's finished result of a visit can be read."""
+    if isinstance(tool, MindGlide):
+        return tuple(one for one in tool.contrasts if _is_there(partial(tool.finished, cohort, session, one)))
+    ready = isinstance(tool, Reader) and _is_there(partial(tool.finished, cohort, session))
+    return tool.contrasts if ready else ()
+
+
+def _is_there(find: Callable[[], object]) -> bool:
+    """Return whether a finished result is there, usable or not: its piece of work says what is wrong."""
     try:
-        if isinstance(tool, MindGlide):
-            return tuple(tool.finished(cohort, session))
-        return tool.contrasts if isinstance(tool, Reader) and tool.finished(cohort, session) else ()
+        return bool(find())
     except ToolError:
-        return tool.contrasts  # its piece of work says what is wrong
+        return True
 
 
 def segment(task: Task) -> Rows:
