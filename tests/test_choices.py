@@ -6,7 +6,8 @@ from typing import get_args
 import notebook_cells
 import pytest
 
-from thalutils import choices, console, stage, stages
+from thalutils import choices, console, listed_names, stage, stages
+from thalutils.cohort import Cohort
 from thalutils.errors import UsageError
 from thalutils.imaging import maps, qmri
 from thalutils.segmenters import endings, real_heads, samseg, session, template
@@ -21,6 +22,18 @@ WRONG = [
     ("2-6-2-segmentation", "samseg_all", -2, "-1 or more, not -2"),
     ("3-4-cross-sectional", "family", "outcomes", "analysis, outcome, method or none, not 'outcomes'"),
     ("real-heads", "preset", "", "fast or full, not ''"),
+    ("2-6-2-segmentation", "envelopes", "FIRST, Tempate", "of FreeSurfer, .* or .*, not 'Tempate'"),
+    ("2-6-2-segmentation", "envelopes", "", "of FreeSurfer, .* or .*, not ''"),
+    ("3-4-cross-sectional", "exclude_methods", "FreeSurfr", "of FreeSurfer, FIRST, .*, not 'FreeSurfr'"),
+    ("3-4-cross-sectional", "covariates", "group, weight", "of group, sex, .* or site, not 'weight'"),
+    ("3-4-cross-sectional", "hc3", "delta_edss", "of edss, .* or disease_duration_years, not 'delta_edss'"),
+    ("3-4-cross-sectional", "log", "sdtm", "of edss, .*, not 'sdtm'"),
+    ("3-4-cross-sectional", "outcomes", "session_id", "of .*attacks.*, not 'session_id'"),
+    ("3-4-cross-sectional", "shown", "FreeSurfer", "FIRST, .* or .*, not 'FreeSurfer'"),
+    ("3-4-like-with-like", "against", "first", "FIRST, .* or .*, not 'first'"),
+    ("3-5-volume-change", "brain_engine", "Siena", "auto, SIENA, .* or .*, not 'Siena'"),
+    ("3-6-longitudinal", "covariates", "delta_edss", "of group, .*, not 'delta_edss'"),
+    ("3-6-specification", "methods", "FIRST, mine", "of FIRST, .*, not 'mine'"),
 ]
 
 
@@ -29,6 +42,52 @@ def test_the_words_are_those_that_the_study_knows():
     assert set(choices.WORDS["form"]) == set(get_args(qmri.Form))
     assert set(choices.WORDS["weighting"]) == set(get_args(qmri.Weighting))
     assert set(choices.WORDS["family"]) == set(associations.FAMILIES)
+
+
+def test_every_text_is_of_words_or_of_names_that_are_known():
+    """A parameter that takes any text would fail within its stage, if at all."""
+    texts = {
+        parameter.name
+        for one in stages.load(notebook_cells.REPOSITORY)
+        for parameter in stages.parameters(notebook_cells.REPOSITORY, one).values()
+        if parameter.kind is str
+    }
+    assert texts == {"cohort", "participants", *choices.WORDS, *listed_names.KNOWN}
+
+
+def test_defaults_could_be_given_too(make_dataset):
+    cohort = make_dataset()
+    for one in stages.load(notebook_cells.REPOSITORY):
+        values = {
+            name: parameter.default
+            for name, parameter in stages.parameters(notebook_cells.REPOSITORY, one).items()
+        }
+        listed_names.check(cohort, one.name, values, dict.fromkeys(values, "-p"))
+
+
+def test_a_score_that_is_asked_for_may_be_listed_as_an_outcome(make_dataset):
+    settled = {"outcomes": "attacks", "hc3": "edss,attacks", "covariates": "group"}
+    given = dict.fromkeys(settled, "-p")
+    listed_names.check(make_dataset(), "3-4-cross-sectional", settled, given)
+    with pytest.raises(UsageError, match="not 'attacks'"):
+        listed_names.check(make_dataset(), "3-4-cross-sectional", settled | {"outcomes": ""}, given)
+
+
+def test_methods_and_engines_of_a_cohorts_own_tables_are_known(checkout):
+    folder = checkout / "data" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "participants.tsv").write_text("participant_id\nsub-01\n")
+    (folder / "sessions.tsv").write_text("participant_id\tsession_id\nsub-01\tses-01\n")
+    header = "participant_id\tsession_id\tmethod\tvolume_ml\n"
+    (folder / "volumes.tsv").write_text(header + "sub-01\tses-01\tvolBrain\t12\n")
+    header = "participant_id\tengine\tpbvc_percent\n"
+    (folder / "brain_change.tsv").write_text(header + "sub-01\tKN-BSI\t-0.4\n")
+    (checkout / "cohorts" / "mine.yml").write_text("title: A\ntables: data/mine\n")
+    cohort = Cohort.load("mine")
+    for name, value in (("exclude_methods", "volBrain"), ("against", "volBrain"), ("brain_engine", "KN-BSI")):
+        listed_names.check(cohort, "any", {name: value}, {name: "-p"})
+    with pytest.raises(UsageError, match="^-p: against must be .* or volBrain, not 'VolBrain'"):
+        listed_names.check(cohort, "any", {"against": "VolBrain"}, {"against": "-p"})
 
 
 def test_every_default_is_a_value_that_may_be_and_every_name_is_a_parameter():

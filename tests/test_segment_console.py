@@ -142,10 +142,26 @@ def test_a_stop_keeps_the_volumes_of_what_is_done(scan, tmp_path, monkeypatch):
         return one(job, networks)
 
     monkeypatch.setattr(segment_console, "_one", stopped_at_the_second)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(
+        KeyboardInterrupt, match="^The masks that are finished are kept; the same command draws"
+    ):
         segment_console.segment([scan, tmp_path / "second.nii.gz"], None, tmp_path / "out", None)
     [row] = pd.read_csv(tmp_path / "out" / "volumes.tsv", sep="\t").to_dict("records")
     assert row["scan"] == str(scan)
+
+
+def test_what_is_told_after_a_stop_is_the_commands_own(monkeypatch, capsys):
+    """It was said to go on from there, and drew every scan anew."""
+    for words, told in ((segment_console.STOPPED, "draws every scan anew"), ("", "goes on from there")):
+
+        def stopped(words=words):
+            raise KeyboardInterrupt(words)
+
+        monkeypatch.setattr(cli, "app", stopped)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == cli.FAILED
+        assert told in capsys.readouterr().err
 
 
 def test_volumes_of_an_earlier_run_do_not_outlive_their_masks(tmp_path):

@@ -21,6 +21,19 @@ NAMES = [stage.name for stage in STAGES]
 DECLARATION = re.compile(r"^[a-z][a-z0-9_]*: (bool|int|float|str) = [^# ](?:[^#]*[^# ])?  # \S.*$")
 LONGEST_CELL = 25
 
+# Stages of nobody in a cohort, whose page no choice of people could change, and why.
+OF_NOBODY = {
+    "twin-model": "people drawn anew from the twin's model",
+    "real-heads": "public heads, the same whichever the cohort",
+    "thalnet-model": "heads of the network's test set, kept with the project",
+    "performance": "timings kept with the project",
+    "plan": "costs kept with the project",
+}
+OPENINGS = {
+    False: "study = Cohort.load(cohort)\npages.begin(study)\n",
+    True: "study = subset.study(cohort, participants)\npages.begin(study)\n",
+}
+
 each_stage = pytest.mark.parametrize("stage", STAGES, ids=NAMES)
 
 
@@ -57,7 +70,9 @@ def test_one_cell_holds_the_parameters(stage):
 def test_parameters_have_a_default_of_their_type_and_a_help(stage):
     found = stages.parameters(REPOSITORY, stage)
     assert found["cohort"].kind is str
-    assert ("participants" in found) or not stage.slices
+    assert ("participants" in found) == (stage.name not in OF_NOBODY)
+    if "participants" in found:
+        assert found["participants"].default == "all"
     for parameter in found.values():
         assert type(parameter.default) is parameter.kind
         assert parameter.help
@@ -72,10 +87,16 @@ def test_the_notebook_is_committed_without_outputs(stage):
 
 @each_stage
 def test_the_notebook_opens_its_page_before_it_shows_anything(stage):
-    """What a page may show of people is decided there; without it, least is shown."""
+    """What a page may show of people is decided there, and of whom it is; without it, least is shown."""
     (opening,) = [cell.source for cell in cells(stage) if "pages.begin(" in cell.source]
-    assert "study = Cohort.load(cohort)\npages.begin(study)\n" in opening
+    assert OPENINGS[not stage.slices and stage.name not in OF_NOBODY] in opening
     assert opening == cells(stage)[1].source
+
+
+@each_stage
+def test_tables_are_read_by_the_study_which_knows_of_whom_a_page_is(stage):
+    for cell in cells(stage):
+        assert "contract.read(" not in cell.source
 
 
 @each_stage

@@ -56,7 +56,11 @@ def run(
     cohort: CohortArgument,
     stage: StageOption = None,
     participants: Annotated[
-        str, typer.Option(help="Ids separated by commas: makes their part of the visit-by-visit stages only.")
+        str,
+        typer.Option(
+            help="Ids separated by commas: their part of the visit-by-visit stages; with --stage, also of a stage over "
+            "everyone, as a page and tables of these people alone, apart from the cohort's."
+        ),
     ] = "all",
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Processes at a time; default one a core.")
@@ -204,8 +208,9 @@ def main() -> None:
 
     try:
         app()
-    except KeyboardInterrupt:
-        print("\nStopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        told = str(stop) or "What was finished is kept; the same command goes on from there."
+        print(f"\nStopped. {told}", file=sys.stderr)
         sys.exit(FAILED)
     except ThalutilsError as error:
         print(f"thalutils: {error}", file=sys.stderr)

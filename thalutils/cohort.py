@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from thalutils import scan_tables, spreadsheet, table_folder
+from thalutils import scan_tables, spreadsheet, table_folder, tables
 from thalutils.bids import Session
 from thalutils.cohort_file import Phantom as Phantom
 from thalutils.cohort_file import read_settings
@@ -116,6 +116,29 @@ class Cohort:
     def results(self) -> Path:
         """Where the tables go."""
         return self.root / "build" / "results" / self.name
+
+    @property
+    def shards(self) -> Path:
+        """Where the rows of people are, by the stage that found them."""
+        return self.results / tables.SHARDS
+
+    def table_path(self, name: str) -> Path:
+        """Return where a table of the results is read, whether a stage has made it yet or not."""
+        return self.results / f"{name}.tsv"
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the results.
+
+        Raises
+        ------
+        TableError
+            Where no stage has made it yet, or it breaks the contract.
+        """
+        return tables.read(self.table_path(name))
+
+    def table_or_empty(self, name: str) -> pd.DataFrame:
+        """Return a table that a cohort may not have, empty where it has none."""
+        return self.table(name) if self.table_path(name).exists() else tables.empty(name)
 
     @property
     def derivatives(self) -> Path:

@@ -30,6 +30,7 @@ from thalutils.segmenters.session import has_finished
 from thalutils.stages import Stage
 from thalutils.staleness import inputs, reason_stale, state_path
 from thalutils.start.finding import times
+from thalutils.subset import Subset, is_everyone
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 MOST_ALIKE = 10
@@ -177,12 +178,20 @@ def run(
         _check_known(cohort, stage_list.applicable(every, cohort), values)
     settled = runner.settle(cohort, every, values, only)  # refuses unknown parameters before anything runs
     verdicts.check(cohort)
-    if participants != "all" and _has_people(cohort):
+    whole = is_everyone(participants)
+    if not whole and _has_people(cohort):
         cohort.choose(participants)
+    if not whole and only and "participants" not in stage_list.parameters(cohort.root, only):
+        raise UsageError(f"{only.name} is of nobody in the cohort: leave --participants out.")
+    people = None if whole else participants
     results = []
     with _bars() as bars:
         for one, parameters in settled:
-            results.append(_run_one(cohort, one, parameters, participants, force, results, bars))
+            if people and not only and not one.slices:
+                why = "works on everyone at once; left for a run over all, or name it with --stage."
+                results.append(runner.Result(one, "unchanged", why))
+                continue
+            results.append(_run_one(cohort, one, parameters, people, force, results, bars))
     return _summary(cohort, results, participants)
 
 
@@ -194,15 +203,13 @@ def _has_people(cohort: Cohort) -> bool:
 
 
 def _run_one(
-    cohort: Cohort, stage: Stage, parameters: dict[str, Any], participants: str, force: bool,
+    cohort: Cohort, stage: Stage, parameters: dict[str, Any], people: str | None, force: bool,
     results: list[runner.Result], bars: Progress,
 ) -> runner.Result:  # fmt: skip
     broken = {one.stage.name for one in results if one.state in ("failed", "skipped")}
     if broken & set(stage.after):
         return runner.Result(stage, "skipped", f"it reads {', '.join(sorted(broken & set(stage.after)))}.")
-    if participants != "all" and not stage.slices:
-        return runner.Result(stage, "unchanged", "works on everyone at once; left for a run over all.")
-    reason = reason_stale(cohort, stage, parameters) if participants == "all" else "asked for by name"
+    reason = "asked for by name" if people else reason_stale(cohort, stage, parameters)
     if not reason and not force:
         return runner.Result(stage, "unchanged", "its results stand.")
     bar = bars.add_task(stage.name, total=None, what=reason or "")
@@ -213,13 +220,17 @@ def _run_one(
             bar, completed=done, total=total or None, what=f"{label} {what}" if label != stage.name else what
         )
 
-    if participants == "all":
-        result = runner.execute(cohort, stage, parameters, tell=tell)
+    if people:
+        result = runner.execute_slice(cohort, stage, parameters, people, tell=tell)
     else:
-        result = runner.execute_slice(cohort, stage, parameters, participants, tell=tell)
+        result = runner.execute(cohort, stage, parameters, tell=tell)
     mark = "[green]done[/]" if result.state == "done" else "[red]failed[/]"
     bars.remove_task(bar)
     bars.console.print(f"{mark} {stage.name} ({result.seconds:.0f} s)")
+    if people and result.state == "done" and not stage.slices:
+        page, tables_of = runner.slice_path(cohort, stage, people), Subset(cohort, people).results
+        where = f"{page.relative_to(cohort.root)}, tables in {tables_of.relative_to(cohort.root)}"
+        bars.console.print(f"  of these people alone: {where}", markup=False)
     return result
 
 

@@ -25,6 +25,7 @@ from thalutils.report import privacy
 from thalutils.stage import ACQUISITION
 from thalutils.stages import Stage
 from thalutils.staleness import executed_path, inputs, key, outputs, provenance, reason_stale, state_path
+from thalutils.subset import label
 from thalutils.tables import SHARDS
 
 KERNEL = "python3"
@@ -152,17 +153,22 @@ def _what_was_read(
     return before | ({"inputs": after["inputs"]} if brings else {})
 
 
+def slice_path(cohort: Cohort, stage: Stage, participants: str) -> Path:
+    """Return where the page of a stage on some participants is kept."""
+    people = [name.strip() for name in participants.split(",") if name.strip()]
+    return executed_path(cohort, stage).parent / "slices" / f"{stage.name}_{label(people)}.ipynb"
+
+
 def execute_slice(
     cohort: Cohort, stage: Stage, parameters: dict[str, Any], participants: str, *,
     tell: Callable[[list], None] = lambda _: None,
 ) -> Result:  # fmt: skip
-    """Execute one stage for some participants: their shards are made, the stage's page is not."""
+    """Execute one stage for some participants: a page of theirs is made, the stage's own is not.
+
+    Of a stage that works visit by visit their shards are made; of another, tables of a subset (:mod:`thalutils.subset`).
+    """
     began = time.monotonic()
-    target = (
-        executed_path(cohort, stage).parent
-        / "slices"
-        / f"{stage.name}_{participants.replace(',', '_')[:80]}.ipynb"
-    )
+    target = slice_path(cohort, stage, participants)
     error = _run_notebook(cohort, stage, parameters | {"participants": participants}, target, tell)
     return Result(stage, "failed" if error else "done", error or "", time.monotonic() - began)
 

@@ -1,7 +1,8 @@
 """What ``thalutils segment`` does: scans in, masks and volumes out, one line for each."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ VOLUMES = "volumes.tsv"
 HEADER = "scan\tmask\tleft_ml\tright_ml\tvolume_ml\tcertainty\twarnings"
 # The end of a file's name that says that it is an R1 map, as BIDS has it.
 R1_MAP = "_R1map"
+STOPPED = "The masks that are finished are kept; the same command draws every scan anew."
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 
@@ -37,6 +39,16 @@ class Job:
         return {what: path for what, path in found.items() if path}
 
 
+@contextmanager
+def _told_when_stopped() -> Iterator[None]:
+    """Say what a stop leaves, which is less than of a study's run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(STOPPED) from None
+
+
+@_told_when_stopped()
 def segment(
     scans: list[Path],
     output: Path | None,

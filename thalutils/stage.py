@@ -167,7 +167,7 @@ def usable_scans(cohort: Cohort, session: Session) -> dict[str, Path]:
     TableError
         Where that stage has not run.
     """
-    shard = cohort.results / tables.SHARDS / ACQUISITION / session.participant_id / "scans.tsv"
+    shard = cohort.shards / ACQUISITION / session.participant_id / "scans.tsv"
     found = tables.read(shard)
     mine = found[(found["session_id"] == session.session_id) & found["usable"]]
     return {row.image: cohort.bids / row.file for row in mine.itertuples()}

@@ -11,7 +11,7 @@ import papermill
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from thalutils import choices
+from thalutils import choices, listed_names
 from thalutils.cohort import Cohort, shorten
 from thalutils.errors import UsageError
 from thalutils.files import hash_json
@@ -133,6 +133,7 @@ def settle(root: Path, stage: Stage, cohort: Cohort, given: dict[str, Any]) -> d
     known = parameters(root, stage)
     settled = {name: parameter.default for name, parameter in known.items()}
     sources = ((cohort.settings.stages.get(stage.name, {}), cohort.path.name), (given, "-p"))
+    given_by: dict[str, str] = {}
     for values, source in sources:
         for name, value in values.items():
             if name not in known or name in ("cohort", "participants"):
@@ -141,6 +142,8 @@ def settle(root: Path, stage: Stage, cohort: Cohort, given: dict[str, Any]) -> d
                 )
             settled[name] = convert(known[name], value, source)
             choices.check({name: settled[name]}, source)
+            given_by[name] = source
+    listed_names.check(cohort, stage.name, settled, given_by)
     return settled | {"cohort": cohort.name if _is_known(cohort) else str(cohort.path)}
 
 

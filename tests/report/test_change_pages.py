@@ -36,12 +36,6 @@ def compared(frame):
     return table, found, correlations.brain_change_pairwise(frame, table)
 
 
-def test_a_table_that_a_cohort_lacks_is_empty(tmp_path):
-    assert change_pages.optional(tmp_path, "brain_change").empty
-    tables.write("brain_change", brain(changes()), tmp_path / "brain_change.tsv")
-    assert len(change_pages.optional(tmp_path, "brain_change")) == 8
-
-
 def test_change_is_tabulated_by_method_and_diagnosis_as_it_was_found():
     frame = changes(("RRMS",) * 6 + ("HC",) * 3)
     html = change_pages.volume_table(change.change_summary(frame), "volume_percent")

@@ -230,6 +230,29 @@ def test_a_damaged_finished_result_leaves_the_other_contrasts(task, no_tools):
     assert task.derivative(endings.structures_ending("MindGlide-FLAIR")).exists()
 
 
+def test_two_finished_results_of_a_contrast_cost_the_visit_that_contrast_alone(task, no_tools):
+    """They cost it all contrasts, those with one result too."""
+    place = task.cohort.bids / "derivatives" / "mindglide"
+    place.mkdir(parents=True)
+    affine = nib.load(task.session.image("T1w")).affine
+    save(task, endings.IMAGES["FLAIR"], np.asarray(nib.load(task.session.image("T1w")).dataobj))
+    names = [
+        "sub-01_ses-01_T1w_seg.nii.gz",
+        "sub-01_ses-01_run-2_T1w_seg.nii.gz",
+        "sub-01_ses-01_FLAIR_seg.nii.gz",
+    ]
+    for name in names:
+        nib.save(nib.Nifti1Image(deep_grey_labels(), affine), place / name)
+    assert session.has_finished(MindGlide(), task.cohort, task.session) == ("T1", "FLAIR")
+    assert "MindGlide T1+FLAIR" in session.pieces(task.cohort, 0, 0, 0, 0)(task.session)
+    mine = Task(task.cohort, task.session, "MindGlide T1+FLAIR", task.options)
+    (exclusion,) = session.segment(mine)["exclusions"]
+    assert exclusion["method"] == "MindGlide-T1"
+    assert all(name in exclusion["reason"] for name in names[:2]) and "Leave one there" in exclusion["reason"]
+    assert not task.derivative(endings.structures_ending("MindGlide-T1")).exists()
+    assert task.derivative(endings.structures_ending("MindGlide-FLAIR")).exists()
+
+
 def test_labels_that_a_run_left_on_another_grid_are_set_aside_and_the_rest_goes_on(task, monkeypatch):
     def label(self, images, folder):
         for contrast, path in images.items():

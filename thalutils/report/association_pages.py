@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML
 
 from thalutils import reported
-from thalutils import tables as contract
+from thalutils.cohort import Cohort
 from thalutils.errors import TableError
 from thalutils.report import association_plots, association_tables, figures, outcomes, residual_plots, tables
 from thalutils.report.embed import note
@@ -27,9 +26,9 @@ CHECKED = {
 INPUTS = ("participants", "sessions", "volumes", "intracranial")
 
 
-def inputs(results: Path) -> list[pd.DataFrame]:
+def inputs(study: Cohort) -> list[pd.DataFrame]:
     """Read what the models are made from: people, visits, volumes and intracranial volumes."""
-    return [contract.read(results / f"{name}.tsv") for name in INPUTS]
+    return [study.table(name) for name in INPUTS]
 
 
 def names(listed: str) -> tuple[str, ...]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML
 
-from thalutils import tables as contract
 from thalutils.report import change_plots, downloads, figures, outcomes, privacy, tables
 from thalutils.report.embed import note
 from thalutils.report.order import in_order
@@ -25,12 +23,6 @@ NO_BRAIN = "This cohort has no brain volume change. With a table <code>brain_cha
 IN_WORDS = {"volume_percent": "in % of the first visit's volume", "volume_ml": "in mL"}
 DIGITS = {"volume_percent": 2, "volume_ml": 3}
 PERCENT_DIGITS, R_DIGITS = 2, 2
-
-
-def optional(results: Path, table: str) -> pd.DataFrame:
-    """Read a table that a cohort may not have, empty where it has none."""
-    path = results / f"{table}.tsv"
-    return contract.read(path) if path.exists() else contract.empty(table)
 
 
 def boxes(change: pd.DataFrame) -> HTML:

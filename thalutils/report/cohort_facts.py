@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from thalutils import reported
-from thalutils import tables as contract
 from thalutils.cohort import Cohort
 from thalutils.report import privacy
 from thalutils.report.order import in_order
@@ -32,11 +31,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 def read(cohort: Cohort) -> dict[str, pd.DataFrame]:
     """Return the tables that the facts are told by; an empty one where a stage has not made it."""
-    found = {}
-    for name in READ:
-        path = cohort.results / f"{name}.tsv"
-        found[name] = contract.read(path) if path.exists() else contract.empty(name)
-    return found
+    return {name: cohort.table_or_empty(name) for name in READ}
 
 
 def numbers(tables: Tables) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from IPython.display import HTML
 from thalutils import tables as contract
 from thalutils.cohort import Cohort
 from thalutils.report import cohort_plots, figures, privacy
+from thalutils.subset import Subset
 
 STAGE = "2-1-cohort"
 
@@ -15,6 +16,9 @@ def write_tables(cohort: Cohort) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFra
     people, visits = cohort.participants, cohort.clinical()
     contract.write("participants", people, cohort.results / "participants.tsv")
     contract.write("sessions", visits, cohort.results / "sessions.tsv")
+    if isinstance(cohort, Subset):  # what stages left out of these people stands among the whole's results
+        contract.write("exclusions", cohort.row_exclusions, cohort.results / "exclusions.tsv")
+        return people, visits, cohort.table("exclusions")
     contract.write_shards(cohort.results, STAGE, contract.ROWS, {"exclusions": cohort.row_exclusions})
     excluded = contract.merge(cohort.results, "exclusions", list(people["participant_id"]))
     return people, visits, excluded

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thalutils import tables as contract
 from thalutils.cohort import Cohort
 from thalutils.errors import TableError
 from thalutils.report import cohort_facts, figures, scorecard, tables
@@ -60,10 +59,9 @@ def gather(cohort: Cohort) -> dict[str, pd.DataFrame]:
     """Return the cohort's result tables that there are and hold rows, by name."""
     found = {}
     for name in READ:
-        path = cohort.results / f"{name}.tsv"
-        if name not in ("scorecard", "claims") and path.exists():
+        if name not in ("scorecard", "claims"):
             try:
-                found[name] = contract.read(path)
+                found[name] = cohort.table_or_empty(name)
             except TableError:  # left by an older version; its stage will run again
                 continue
     return {name: frame for name, frame in found.items() if len(frame)}

@@ -107,7 +107,7 @@ def pairs(found: pd.DataFrame) -> pd.DataFrame:
     """Return the changes between the visits of one head: true and measured, in percent of the first volume."""
     keys = ["heads", "anatomy", "number", "contrast"]
     first, second = (found[found["visit"] == visit].set_index(keys) for visit in (1, 2))
-    both = first.join(second, rsuffix="_later", how="inner")
+    both = first.merge(second, left_index=True, right_index=True, suffixes=("", "_later"))
     change = {
         "true_percent": 100 * (both["truth_ml_later"] / both["truth_ml"] - 1),
         "measured_percent": 100 * (both["volume_ml_later"] / both["volume_ml"] - 1),

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from thalutils import tables as contract
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.imaging import siena
@@ -82,7 +81,7 @@ def _suspect(cohort: Cohort, session: Session, method: str, path: Path) -> HTML:
 def status(cohort: Cohort) -> dict[str, str]:
     """Return of every tool whether its results in this cohort were run here, read here, or never seen here."""
     seen: dict[str, set[str]] = {name: set() for name in catalogue.CARDS}
-    masks = _read(cohort, "masks")
+    masks = cohort.table_or_empty("masks")
     for name in seen:
         mine = masks[masks["method"].isin(catalogue.methods_of(name))] if len(masks) else masks
         for origin in mine["origin"].dropna().unique() if len(mine) else ():
@@ -95,7 +94,7 @@ def status(cohort: Cohort) -> dict[str, str]:
     seen["deepbet"] |= {RUN} if "deepbet" in _column(cohort, "brain_masks", "source") else set()
     seen["hMRI toolbox"] |= {READ} if "hMRI" in _column(cohort, "maps", "source") else set()
     if cohort.kind == "scans":
-        change = _read(cohort, "brain_change")
+        change = cohort.table_or_empty("brain_change")
         people = change.loc[change["engine"] == siena.ENGINE, "participant_id"]
         seen["SIENA"] |= {READ if siena.has_report(cohort, person) else RUN for person in people}
     if cohort.kind == "scans" and not cohort.simulated:
@@ -109,13 +108,8 @@ def status(cohort: Cohort) -> dict[str, str]:
     return {name: " and ".join(one for one in order if one in found) or NEVER for name, found in seen.items()}
 
 
-def _read(cohort: Cohort, table: str) -> pd.DataFrame:
-    path = cohort.results / f"{table}.tsv"
-    return contract.read(path) if path.exists() else contract.empty(table)
-
-
 def _column(cohort: Cohort, table: str, column: str) -> list[str]:
-    return sorted(_read(cohort, table)[column].dropna().unique())
+    return sorted(cohort.table_or_empty(table)[column].dropna().unique())
 
 
 def versions(cohort: Cohort) -> dict[str, str | None]:

@@ -35,19 +35,22 @@ def label(task: Task, tool: MindGlide, contrasts: tuple[str, ...]) -> Rows:
     A contrast whose result cannot be used becomes an exclusion, with its deep grey matter kept aside, to be shown; the
     others go on.
     """
-    ready = tool.finished(task.cohort, task.session)
     rows: Rows = {"exclusions": []}
     for contrast in contrasts:
         for old in (structures_ending, ending, suspect_ending):
             task.derivative(old(f"{tool.name}-{contrast}")).unlink(missing_ok=True)
         _origin_path(task, f"{tool.name}-{contrast}").unlink(missing_ok=True)
     images = {contrast: contrast_image(task, contrast) for contrast in contrasts}
-    for contrast in [one for one in contrasts if one in ready]:
+    for contrast, image in list(images.items()):
         try:
-            made = _read_finished(task, tool, contrast, ready[contrast], images.pop(contrast))
+            ready = tool.finished(task.cohort, task.session, contrast)
+            if ready is None:
+                continue
+            made = _read_finished(task, tool, contrast, ready, image)
             _keep(task, tool, contrast, made, {"origin": "read", "version": ""})
         except ToolError as error:
             rows["exclusions"].append(exclusion(task, STAGE, str(error), f"{tool.name}-{contrast}"))
+        del images[contrast]  # what was given is not made anew, be it usable or not
     state = tool.availability()
     if not images or not state.ok:
         return rows

@@ -130,16 +130,18 @@ class MindGlide:
         given = ["--model-path", Path(weights).absolute()] if weights else []
         return [*program, "-i", scans, "-o", out, "--device", _device(), "--sw-batch-size", "1", *given]
 
-    def finished(self, cohort: Cohort, session: Session) -> dict[str, Path]:
-        """Return the visit's finished labels by contrast, as MindGlide names them: ``<scan>_seg.nii.gz``."""
+    def finished(self, cohort: Cohort, session: Session, contrast: str) -> Path | None:
+        """Return the visit's finished labels of a contrast, as MindGlide names them: ``<scan>_seg.nii.gz``.
+
+        Raises
+        ------
+        ToolError
+            Where several files could be meant.
+        """
         within = finished.folder(cohort, self.name)
         if within is None:
-            return {}
-        found = {
-            contrast: finished.find(within, session, *(f"*_{name}_seg.nii*" for name in names))
-            for contrast, names in SCANS.items()
-        }
-        return {contrast: path for contrast, path in found.items() if path}
+            return None
+        return finished.find(within, session, *(f"*_{name}_seg.nii*" for name in SCANS[contrast]))
 
 
 def _device() -> str:

@@ -1,6 +1,7 @@
 """Every tool on every contrast of a visit, and the ensembles of its masks."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -103,12 +104,18 @@ def memory_gb(cohort: Cohort, participants: str, pieces: Callable[[Session], lis
 
 def has_finished(tool: Segmenter, cohort: Cohort, session: Session) -> tuple[str, ...]:
     """Return the contrasts of which a tool's finished result of a visit can be read."""
+    if isinstance(tool, MindGlide):
+        return tuple(one for one in tool.contrasts if _is_there(partial(tool.finished, cohort, session, one)))
+    ready = isinstance(tool, Reader) and _is_there(partial(tool.finished, cohort, session))
+    return tool.contrasts if ready else ()
+
+
+def _is_there(find: Callable[[], object]) -> bool:
+    """Return whether a finished result is there, usable or not: its piece of work says what is wrong."""
     try:
-        if isinstance(tool, MindGlide):
-            return tuple(tool.finished(cohort, session))
-        return tool.contrasts if isinstance(tool, Reader) and tool.finished(cohort, session) else ()
+        return bool(find())
     except ToolError:
-        return tool.contrasts  # its piece of work says what is wrong
+        return True
 
 
 def segment(task: Task) -> Rows:
@@ -251,6 +258,11 @@ def _forget(cohort: Cohort, visit: Session, wanted: list[str]) -> None:
                 derivative(cohort, visit, DBSEGMENT_BRAIN).unlink(missing_ok=True)
 
 
+def possible_envelopes() -> list[str]:
+    """Return the names of masks that may cut MindGlide's thalami out: all but its own."""
+    return [name for name in methods() if not name.startswith("MindGlide")]
+
+
 def envelope_names(given: str) -> list[str]:
     """Return the envelopes that a parameter names, with commas between them, in order.
 
@@ -264,11 +276,11 @@ def envelope_names(given: str) -> list[str]:
     >>> envelope_names("FIRST, Template")
     ['FIRST', 'Template']
     """
-    known = [name for name in methods() if not name.startswith("MindGlide")]
+    known = possible_envelopes()
     names = [name.strip() for name in given.split(",") if name.strip()]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise UsageError(f"envelopes: {given!r}: give names of masks, as FIRST or SAMSEG-T1.")
+        raise UsageError(f"envelopes: {given!r}: give names of masks: {', '.join(known)}.")
     return names
 
 

@@ -12,6 +12,12 @@ TRIALS = {"t25fw_s": ["t25fw_1_s", "t25fw_2_s"], "nhpt_s": ["nhpt_1_s", "nhpt_2_
 OUTCOMES = ("edss", "t25fw_s", "nhpt_s", "sdmt", "disease_duration_years")
 CHANGING = ("edss", "t25fw_s", "nhpt_s", "sdmt")
 PERSON = ["participant_id", "group", "sex", "age_years", "icv_ml", "icv_z", "site"]
+# What the two frames have; the first also scores that are asked for.
+BASELINE_COLUMNS = (*PERSON, *OUTCOMES, "method", "volume_ml")
+CHANGE_COLUMNS = (
+    *PERSON, "interval_years", "steroids_since_last", "method", "volume_ml", "delta_ml", "percent", "edss",
+    *(f"delta_{name}" for name in CHANGING),
+)  # fmt: skip
 UNKNOWN_SITE = "unknown"
 _ORDER = ["participant_id", "session_id"]
 
@@ -30,12 +36,13 @@ def clinical(sessions: pd.DataFrame) -> pd.DataFrame:
 
 def intracranial(table: pd.DataFrame) -> pd.DataFrame:
     """Return one intracranial volume a person, ``icv_ml``, from the source that most people have."""
-    if table.empty:
+    known = table.dropna(subset=["icv_ml"])
+    if known.empty:
         return pd.DataFrame({"participant_id": pd.Series(dtype=str), "icv_ml": pd.Series(dtype=float)})
-    counts = table.dropna(subset=["icv_ml"])["source"].value_counts()
+    counts = known["source"].value_counts()
     rank = {source: place for place, source in enumerate(ICV_SOURCES)}
     best = min(counts.index, key=lambda source: (-counts[source], rank.get(source, len(rank)), source))
-    return table.loc[table["source"] == best, ["participant_id", "icv_ml"]]
+    return known.loc[known["source"] == best, ["participant_id", "icv_ml"]]
 
 
 def measured(volumes: pd.DataFrame, exclude: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -127,11 +134,7 @@ def change(
         target = "delta_ml" if name == "volume_ml" else f"delta_{name}"
         found[target] = found[f"{name}_later"] - found[name]
     found["percent"] = 100 * found["delta_ml"] / found["volume_ml"]
-    columns = [
-        *PERSON, "interval_years", "steroids_since_last", "method", "volume_ml", "delta_ml", "percent", "edss",
-        *(f"delta_{name}" for name in CHANGING),
-    ]  # fmt: skip
-    return found[columns].reset_index(drop=True)
+    return found[list(CHANGE_COLUMNS)].reset_index(drop=True)
 
 
 def _people(participants: pd.DataFrame, first: pd.DataFrame, icv: pd.DataFrame) -> pd.DataFrame:

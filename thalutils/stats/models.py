@@ -1,6 +1,6 @@
 """Which linear models the study fits: outcomes, covariates, transforms, standard errors, people."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +73,12 @@ def with_outcomes(design: Design, more: Sequence[str]) -> Design:
     return replace(design, outcomes=dict(design.outcomes) | {name: NAMES.get(name, name) for name in more})
 
 
+def possible_covariates(design: Design, columns: Iterable[str]) -> list[str]:
+    """Return which columns of a frame a design could adjust for: those it neither explains by nor explains."""
+    taken = {design.predictor, *design.outcomes, "participant_id", "method"}
+    return [name for name in columns if name not in taken]
+
+
 def adjusted(design: Design, frame: pd.DataFrame, more: Sequence[str] = ()) -> Design:
     """Return a design that adjusts for more: for `more`, and for the site where people come from several.
 
@@ -89,11 +95,12 @@ def adjusted(design: Design, frame: pd.DataFrame, more: Sequence[str] = ()) -> D
     TableError
         Where a column is not there, or is what the models explain by or explain.
     """
-    taken = {design.predictor, *design.outcomes, "participant_id", "method"}
-    odd = [name for name in more if name not in frame or name in taken]
+    known = possible_covariates(design, frame)
+    odd = [name for name in more if name not in known]
     if odd:
-        known = ", ".join(name for name in frame if name not in taken)
-        raise TableError(f"{', '.join(odd)} is no covariate of {design.name} models; there are {known}.")
+        raise TableError(
+            f"{', '.join(odd)} is no covariate of {design.name} models; there are {', '.join(known)}."
+        )
     wanted = [*design.covariates, *more]
     if SITE in frame and len(set(frame[SITE])) > 1:
         wanted.append(SITE)
