@@ -1,6 +1,5 @@
 """Brain mask of a visit's T1w by deepbet (Fisch et al. 2024), for review like the registrations."""
 
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import pandas as pd
 
 from thalutils import stage
 from thalutils.cohort import Cohort
-from thalutils.files import hash_file, read_json, write_json
-from thalutils.imaging import quality, verdicts
+from thalutils.files import hash_file, read_json
+from thalutils.imaging import brain_extraction, review, reviewed, verdicts
+from thalutils.imaging.brain_extraction import PACKAGES, extract
 from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, exclusion, usable_scans
 
 STAGE = "2-5-2-brain-mask"
 ENDING = "desc-brain_mask.nii.gz"
-# deepbet's two networks hold what lies inside the skull's inner table less the outer fluid.
-PACKAGES = ("deepbet", "torch")
 SMALLEST_ML, LARGEST_ML = 600.0, 2300.0
 
 
@@ -33,7 +31,10 @@ def run(cohort: Cohort, participants: str) -> dict[str, pd.DataFrame]:
         After all the rest is written, where a task failed in an unforeseen way.
     """
     verdicts.check(cohort)
-    return stage.run(cohort, STAGE, participants, make_mask, makes=["brain_masks"])
+    try:
+        return stage.run(cohort, STAGE, participants, make_mask, makes=["brain_masks"])
+    finally:
+        review.gather(cohort)
 
 
 def make_mask(task: Task) -> Rows:
@@ -47,17 +48,19 @@ def make_mask(task: Task) -> Rows:
     t1w = usable_scans(task.cohort, task.session).get("T1w")
     target = task.derivative(ENDING)
     target.unlink(missing_ok=True)
+    review.clear(task.cohort, task.session, reviewed.BRAIN)
     if t1w is None:
         return {}
     key = {
         "t1w": hash_file(t1w),
         "packages": {name: version(name) for name in PACKAGES},
-        "code": code_hash(__name__),
+        "code": code_hash(brain_extraction.__name__),
     }
     made = cached(task.cohort.cache, "brain-mask", key, lambda to: extract(t1w, to))
+    review.keep_brain(task, t1w, made / "brain.nii.gz", reviewed.BRAIN_TOOL)
     volume = read_json(made / "volume.json")["brain_ml"]
-    seen = verdicts.verdict(task.cohort, task.session, verdicts.BRAIN, verdicts.BRAIN_TOOL)
-    row = task.row(source=verdicts.BRAIN_TOOL, brain_ml=volume, dice_truth=None, verdict=seen)
+    seen = verdicts.verdict(task.cohort, task.session, reviewed.BRAIN, reviewed.BRAIN_TOOL)
+    row = task.row(source=reviewed.BRAIN_TOOL, brain_ml=volume, dice_truth=None, verdict=seen)
     if not SMALLEST_ML <= volume <= LARGEST_ML:
         reason = f"brain mask of {volume:.0f} mL, outside {SMALLEST_ML:.0f} to {LARGEST_ML:.0f} mL. Look at the T1w."
         return {"brain_masks": [row], "exclusions": [exclusion(task, STAGE, reason, "brain")]}
@@ -67,22 +70,6 @@ def make_mask(task: Task) -> Rows:
     task.keep(made, {"brain.nii.gz": ENDING})
     row["dice_truth"] = _dice_with_truth(task, target)
     return {"brain_masks": [row]}
-
-
-def extract(t1w: Path, folder: Path) -> None:
-    """Write ``brain.nii.gz`` (0/1, on the T1w's grid) and ``volume.json`` (mL) into `folder`."""
-    import torch  # here, since it takes seconds and most stages do without
-    from deepbet.bet import BrainExtraction
-
-    torch.set_num_threads(1)
-    image = quality.load(t1w)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _, mask, _ = BrainExtraction(no_gpu=True).run(image)
-    inside = np.asarray(mask.dataobj) > 0
-    nib.save(nib.Nifti1Image(inside.astype(np.uint8), image.affine), folder / "brain.nii.gz")
-    size_ml = abs(np.linalg.det(image.affine[:3, :3])) / 1000
-    write_json(folder / "volume.json", {"brain_ml": round(float(inside.sum() * size_ml), 3)})
 
 
 def _dice_with_truth(task: Task, mask: Path) -> float | None:
