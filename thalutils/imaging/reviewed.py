@@ -5,14 +5,14 @@ from typing import NamedTuple
 from thalutils import scan_tables
 from thalutils.cohort import Cohort
 from thalutils.files import hash_json
-from thalutils.imaging import flirt, registration
+from thalutils.imaging import finished_brain, flirt, registration
 
 BRAIN, BRAIN_TOOL = "brain", "deepbet"
 # FLIRT's belong to the table on any machine: a verdict stays where FSL is not installed.
 STRATEGIES = {
     "R1": (*registration.R1_STRATEGIES, *flirt.R1_STRATEGIES),
     "FLAIR": (registration.FLAIR_STRATEGY, flirt.FLAIR_STRATEGY),
-    BRAIN: (BRAIN_TOOL,),
+    BRAIN: (BRAIN_TOOL, finished_brain.TOOL),
 }
 DIGITS = 12
 
