@@ -155,6 +155,16 @@ class Cohort:
         """The table in which a reviewer enters verdicts; it lives beside the YAML."""
         return self.path.with_suffix(".verdicts.tsv")
 
+    @property
+    def blinded_verdicts(self) -> Path:
+        """The table in which a reviewer enters verdicts on sheets by their codes; beside the YAML too."""
+        return self.path.with_suffix(".review.tsv")
+
+    @property
+    def review(self) -> Path:
+        """Where the sheets for review by eye go."""
+        return self.derivatives / "review"
+
     def raters(self, name: str) -> dict[str | None, Path]:
         """Return the folders of a reference by who drew it, by name: that of the folder; nobody drew the truth."""
         given = self.settings.references.get(name)

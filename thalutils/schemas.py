@@ -258,6 +258,9 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         | {
             "source": text("The tool that drew it"),
             "brain_ml": number("Volume inside the mask", "mL", 0),
+            "set_aside": text(
+                "Why a finished mask of DBSegment was not taken, where there is one", nullable=True
+            ),
             "dice_truth": fraction("Dice with all that lies inside the true skull, where it is known"),
             "verdict": text("A reviewer's verdict: pass, fail, or n/a if none was entered", nullable=True),
         },

@@ -10,6 +10,7 @@ from typing import Any
 from thalutils import __version__, fetch, finished
 from thalutils.cohort import Cohort
 from thalutils.files import hash_file, hash_files, hash_json, read_json
+from thalutils.imaging import verdicts
 from thalutils.named_files import named
 from thalutils.process import module_path
 from thalutils.segmenters.catalogue import availability
@@ -104,7 +105,7 @@ def inputs(cohort: Cohort) -> dict[str, str]:
         "settings": hash_json(settings),
         "scans": hash_json(scans),
         "finished results": hash_json(sorted((str(path), content) for path, content in results.items())),
-        "verdicts": hash_file(cohort.verdicts) if cohort.verdicts.exists() else "",
+        "verdicts": verdicts.fingerprint(cohort),
     }
 
 

@@ -29,7 +29,9 @@ def test_a_mask_is_drawn_again_when_the_code_that_draws_it_changes(make_dataset,
         assert brain_mask.make_mask(task)["brain_masks"][0]["brain_ml"] == 1200
     assert len(drawn) == 1
     monkeypatch.setattr(
-        process, "hash_file", lambda path: "other" if Path(path).name == "brain_mask.py" else hash_file(path)
+        process,
+        "hash_file",
+        lambda path: "other" if Path(path).name == "brain_extraction.py" else hash_file(path),
     )
     brain_mask.make_mask(task)
     assert len(drawn) == 2

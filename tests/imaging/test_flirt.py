@@ -9,7 +9,7 @@ import pytest
 from command_lines import options
 
 from thalutils import stage, tables
-from thalutils.imaging import alignment, brain_mask, flirt
+from thalutils.imaging import alignment, brain_mask, flirt, strategies
 
 ORACLES = Path(__file__).parents[1] / "oracles"
 MATRICES = json.loads((ORACLES / "fsl_matrices.json").read_text())
@@ -81,13 +81,13 @@ def test_flirt_s_answer_comes_back_in_the_common_form(
 
 
 def test_flirt_stands_in_its_place_where_it_is_here(no_tools, fake_suite):
-    assert alignment.flirt_version(True) is None
+    assert strategies.flirt_version(True) is None
     fake_suite("FSLDIR", "etc/fslversion", flirt="")
-    assert alignment.flirt_version(True) == "6.0.7.4"
-    assert alignment.flirt_version(False) is None
-    assert alignment.strategies("R1", True) == ("flirt-mi", "flirt-ncc-masked", "ants-rigid")
-    assert alignment.strategies("FLAIR", True) == ("flirt-ncc",)
-    assert alignment.strategies("R1", False) == ("sitk-mi", "sitk-ncc-masked", "ants-rigid")
+    assert strategies.flirt_version(True) == "6.0.7.4"
+    assert strategies.flirt_version(False) is None
+    assert strategies.tried("R1", True) == ("flirt-mi", "flirt-ncc-masked", "ants-rigid")
+    assert strategies.tried("FLAIR", True) == ("flirt-ncc",)
+    assert strategies.tried("R1", False) == ("sitk-mi", "sitk-ncc-masked", "ants-rigid")
 
 
 def test_a_visit_is_aligned_by_flirt_where_it_is_here(

@@ -1,20 +1,13 @@
 """Verdicts that a reviewer enters: obeyed by masks and registrations, and refused as a whole where a line means nothing."""
 
-import shutil
-
-import nibabel as nib
-import numpy as np
 import pytest
+from matching_heads import OPTIONS, add_r1
 
-from thalutils import console, stage
+from thalutils import console
 from thalutils.errors import TableError
-from thalutils.files import write_json
-from thalutils.imaging import alignment, brain_mask, quality, registration, verdicts
+from thalutils.imaging import alignment, brain_mask, registration, verdicts
 
 HEADER = "participant_id\tsession_id\timage\tstrategy\tverdict\n"
-OPTIONS = {
-    "sitk_cutoff": 0.3, "ants_cutoff": 0.3, "flair_cutoff": 0.3, "bins": 64, "r1_percentile": 99.0, "flirt": False,
-}  # fmt: skip
 FIRST, SECOND, _ = registration.R1_STRATEGIES
 
 
@@ -23,18 +16,8 @@ def enter(cohort, *lines):
 
 
 @pytest.fixture
-def cohort(make_dataset, in_process, monkeypatch):
-    """Two people with a T1w and a FLAIR that lie on each other, whose brain is their head."""
-    found = make_dataset(visits=["ses-01"], scans=("anat/T1w", "anat/FLAIR"))
-    stage.run(found, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
-
-    def extract(t1w, folder):
-        shutil.copyfile(t1w, folder / "brain.nii.gz")
-        write_json(folder / "volume.json", {"brain_ml": 1200.0})
-
-    monkeypatch.setattr(brain_mask, "extract", extract)
-    monkeypatch.setattr(registration, "register", lambda *images, **_: np.eye(4))
-    return found
+def cohort(matching_heads):
+    return matching_heads()
 
 
 def masks(cohort):
@@ -56,10 +39,7 @@ def test_a_brain_mask_that_failed_by_eye_is_taken_away_and_the_others_stay(cohor
 def test_a_registration_that_failed_by_eye_gives_way_to_the_next(cohort):
     """R1 is the T1w itself, and every strategy finds that nothing moved: they are as good as each other."""
     brain_mask.run(cohort, "all")
-    for visit in cohort.sessions():
-        head = nib.load(visit.image("T1w"))
-        r1 = nib.Nifti1Image(head.get_fdata(dtype=np.float32) / 1000, head.affine)
-        nib.save(r1, stage.derivative(cohort, visit, "R1map.nii.gz"))
+    add_r1(cohort)
     enter(
         cohort, f"sub-01 ses-01 R1 {FIRST} fail", "sub-02 ses-01 FLAIR sitk-mi-rigid fail",
         f"sub-02 ses-01 R1 {SECOND} fail", f"sub-02 ses-01 R1 {SECOND} pass",

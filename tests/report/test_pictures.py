@@ -4,14 +4,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 from thalutils.errors import ImageError
-from thalutils.report.pictures import (
-    EDGE_COLOUR,
-    map_sheet,
-    outline_sheet,
-    review_sheet,
-    scan_sheet,
-    slices,
-)
+from thalutils.imaging.views import EDGE_COLOUR, slices
+from thalutils.report.pictures import map_sheet, outline_sheet, review_sheet, scan_sheet
 
 SHAPE = (40, 48, 36)
 EDGE_TOLERANCE_MM = 0.6

@@ -25,6 +25,7 @@ from thalutils.report import (
     pages,
     pictures,
     privacy,
+    review_pages,
     tables,
     viewer,
 )
@@ -229,7 +230,7 @@ def test_viewers_are_withheld_unless_the_scan_is_public(private):
     [
         imaging_pages.scans, imaging_pages.quantitative_maps, imaging_pages.brain_sheet, imaging_pages.outlines,
         imaging_pages.mask_viewer, imaging_pages.brain_viewer, imaging_pages.rescaled_viewer,
-        lambda study: imaging_pages.review(study, "R1")[0],
+        lambda study: review_pages.examples(study, "R1")[0],
     ],
 )  # fmt: skip
 def test_pages_of_one_persons_scans_say_how_to_see_them_and_read_none(page, private):

@@ -1,18 +1,19 @@
 """R1 and FLAIR of a visit brought onto its T1w, checked, chosen and rescaled."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from thalutils import programs, stage
+from thalutils import stage
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
-from thalutils.errors import ImageError, ToolError
-from thalutils.files import hash_file, read_json, write_json
-from thalutils.imaging import brain_mask, flirt, quality, registration, verdicts
+from thalutils.errors import ImageError
+from thalutils.files import hash_file, read_json
+from thalutils.imaging import brain_mask, registration, review, strategies, verdicts
 from thalutils.imaging.mutual_information import mutual_information
 from thalutils.imaging.strategy_choice import choose
 from thalutils.process import cached, code_hash
@@ -55,25 +56,13 @@ def run(cohort: Cohort, participants: str, options: dict[str, Any]) -> dict[str,
         for image in set(IMAGES) - set(chosen(session)):
             for ending in (ENDINGS[image], *([RESCALED] if image == "R1" else [])):
                 derivative(cohort, session, ending).unlink(missing_ok=True)
-    return stage.run(
-        cohort, STAGE, participants, align, makes=["registration"], pieces=chosen, options=options
-    )
-
-
-def strategies(image: str, with_flirt: bool) -> tuple[str, ...]:
-    """Return the strategies that are tried for an image: FLIRT's in place of SimpleITK's where it is here."""
-    if image == "R1":
-        ours = registration.R1_STRATEGIES
-        return (*flirt.R1_STRATEGIES, ours[-1]) if with_flirt else ours
-    return (flirt.FLAIR_STRATEGY,) if with_flirt else (registration.FLAIR_STRATEGY,)
-
-
-def flirt_version(wanted: bool) -> str | None:
-    """Return the version of FSL whose FLIRT is used, or ``None`` where it is not wanted or not here."""
+            review.clear(cohort, session, image)
     try:
-        return programs.find(programs.FSL).version if wanted else None
-    except ToolError:
-        return None
+        return stage.run(
+            cohort, STAGE, participants, align, makes=["registration"], pieces=chosen, options=options
+        )
+    finally:
+        review.gather(cohort)
 
 
 def align(task: Task) -> Rows:
@@ -87,70 +76,46 @@ def align(task: Task) -> Rows:
     image = task.what
     for ending in (ENDINGS[image], *([RESCALED] if image == "R1" else [])):
         task.derivative(ending).unlink(missing_ok=True)
+    review.clear(task.cohort, task.session, image)
     t1w = usable_scans(task.cohort, task.session).get("T1w")
     if t1w is None:
         raise ImageError("no usable T1w to bring it onto.")
     mask = need(task.derivative(brain_mask.ENDING), "brain mask")
     moving = _moving(task)
-    fsl = flirt_version(task.options["flirt"])
+    fsl = strategies.flirt_version(task.options["flirt"])
+    options = {name: task.options[name] for name in ("bins", "r1_percentile")}
     key = {
         "t1w": hash_file(t1w), "mask": hash_file(mask), "moving": hash_file(moving), "image": image,
-        "options": {"bins": task.options["bins"], "r1_percentile": task.options["r1_percentile"]}, "fsl": fsl,
-        "code": code_hash("thalutils.imaging.registration", "thalutils.imaging.alignment"),
+        "options": options, "fsl": fsl, "code": code_hash(strategies.__name__),
     }  # fmt: skip
-    made = cached(
-        task.cohort.cache, "registration", key, lambda to: _register_all(task, t1w, mask, moving, to)
-    )
-    rows = _judge(task, read_json(made / "found.json"))
+
+    def make(folder: Path) -> None:
+        strategies.try_all(image, t1w, mask, moving, folder, **options, with_flirt=fsl is not None)
+
+    made = cached(task.cohort.cache, "registration", key, make)
+    found = read_json(made / strategies.FOUND)
+    moved = {one["strategy"]: made / strategies.moved_file(one["strategy"]) for one in found}
+    review.keep_registrations(task, t1w, mask, moved, made.name)
+    rows = _judge(task, found)
     chosen = [row["strategy"] for row in rows if row["selected"]]
     if not chosen:
         tried = ", ".join(f"{row['strategy']} {row['mutual_information']:.3f}" for row in rows)
         reason = f"no registration passed its cut-off or its review ({tried} nat)."
         return {"registration": rows, "exclusions": [exclusion(task, STAGE, reason)]}
-    names = {f"{chosen[0]}.nii.gz": ENDINGS[image]}
+    names = {strategies.moved_file(chosen[0]): ENDINGS[image]}
     if image == "R1":
-        names[f"{chosen[0]}_rescaled.nii.gz"] = RESCALED
+        names[strategies.moved_file(f"{chosen[0]}_rescaled")] = RESCALED
     task.keep(made, names)
     return {"registration": rows}
 
 
-def _moving(task: Task):
+def _moving(task: Task) -> Path:
     if task.what == "R1":
         return need(task.derivative("R1map.nii.gz"), "R1 map")
     found = usable_scans(task.cohort, task.session).get("FLAIR")
     if found is None:
         raise ImageError("no usable FLAIR.")
     return found
-
-
-def _register_all(task: Task, t1w_path, mask_path, moving_path, folder) -> None:
-    t1w = quality.load(t1w_path)
-    mask = nib.load(mask_path)
-    inside = np.asarray(mask.dataobj) > 0
-    original = nib.load(moving_path)
-    moving = registration.clean_r1(original) if task.what == "R1" else original
-    fixed_values = t1w.get_fdata(dtype=np.float32)
-    found = []
-    for strategy in strategies(task.what, flirt_version(task.options["flirt"]) is not None):
-        if strategy.startswith("flirt"):
-            transform = flirt.register(t1w, moving, strategy, mask, folder)
-        else:
-            transform = registration.register(t1w, moving, strategy, mask=mask)
-        order = "bspline" if strategy.startswith(("sitk", "flirt")) and task.what == "R1" else "linear"
-        moved = registration.resample(moving, t1w, transform, interpolation=order)
-        values = moved.get_fdata(dtype=np.float32)
-        if task.what == "R1":
-            values = np.clip(values, 0, registration.R1_MAX_PER_S)  # splines overshoot at edges
-        moved = nib.Nifti1Image(values, t1w.affine)
-        information = mutual_information(fixed_values, values, inside, bins=task.options["bins"])
-        nib.save(moved, folder / f"{strategy}.nii.gz")
-        if task.what == "R1":
-            rescaled = registration.rescale_r1(moved, mask, percentile=task.options["r1_percentile"])
-            nib.save(rescaled, folder / f"{strategy}_rescaled.nii.gz")
-        found.append(
-            {"strategy": strategy, "mutual_information": information, "transform": transform.tolist()}
-        )
-    write_json(folder / "found.json", found)
 
 
 def _judge(task: Task, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
-"""Brain mask of a visit's T1w by deepbet (Fisch et al. 2024), for review like the registrations."""
+"""Brain mask of a visit's T1w: DBSegment's where it is finished, else by deepbet; for review like the registrations."""
 
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,18 +7,19 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from thalutils import stage
+from thalutils import stage, tables
+from thalutils.bids import Session
 from thalutils.cohort import Cohort
+from thalutils.errors import ToolError
 from thalutils.files import hash_file, read_json, write_json
-from thalutils.imaging import quality, verdicts
+from thalutils.imaging import brain_extraction, finished_brain, review, reviewed, verdicts
+from thalutils.imaging.brain_extraction import PACKAGES, extract
+from thalutils.imaging.finished_brain import LARGEST_ML, SMALLEST_ML
 from thalutils.process import cached, code_hash
 from thalutils.stage import Rows, Task, exclusion, usable_scans
 
 STAGE = "2-5-2-brain-mask"
 ENDING = "desc-brain_mask.nii.gz"
-# deepbet's two networks hold what lies inside the skull's inner table less the outer fluid.
-PACKAGES = ("deepbet", "torch")
-SMALLEST_ML, LARGEST_ML = 600.0, 2300.0
 
 
 def run(cohort: Cohort, participants: str) -> dict[str, pd.DataFrame]:
@@ -33,11 +33,14 @@ def run(cohort: Cohort, participants: str) -> dict[str, pd.DataFrame]:
         After all the rest is written, where a task failed in an unforeseen way.
     """
     verdicts.check(cohort)
-    return stage.run(cohort, STAGE, participants, make_mask, makes=["brain_masks"])
+    try:
+        return stage.run(cohort, STAGE, participants, make_mask, makes=["brain_masks"])
+    finally:
+        review.gather(cohort)
 
 
 def make_mask(task: Task) -> Rows:
-    """Extract one visit's brain and keep its mask among the derivatives.
+    """Take or extract one visit's brain mask and keep it among the derivatives.
 
     Raises
     ------
@@ -47,17 +50,14 @@ def make_mask(task: Task) -> Rows:
     t1w = usable_scans(task.cohort, task.session).get("T1w")
     target = task.derivative(ENDING)
     target.unlink(missing_ok=True)
+    review.clear(task.cohort, task.session, reviewed.BRAIN)
     if t1w is None:
         return {}
-    key = {
-        "t1w": hash_file(t1w),
-        "packages": {name: version(name) for name in PACKAGES},
-        "code": code_hash(__name__),
-    }
-    made = cached(task.cohort.cache, "brain-mask", key, lambda to: extract(t1w, to))
+    source, made, set_aside = _made(task, t1w)
+    review.keep_brain(task, t1w, made / "brain.nii.gz", source)
     volume = read_json(made / "volume.json")["brain_ml"]
-    seen = verdicts.verdict(task.cohort, task.session, verdicts.BRAIN, verdicts.BRAIN_TOOL)
-    row = task.row(source=verdicts.BRAIN_TOOL, brain_ml=volume, dice_truth=None, verdict=seen)
+    seen = verdicts.verdict(task.cohort, task.session, reviewed.BRAIN, source)
+    row = task.row(source=source, brain_ml=volume, set_aside=set_aside, dice_truth=None, verdict=seen)
     if not SMALLEST_ML <= volume <= LARGEST_ML:
         reason = f"brain mask of {volume:.0f} mL, outside {SMALLEST_ML:.0f} to {LARGEST_ML:.0f} mL. Look at the T1w."
         return {"brain_masks": [row], "exclusions": [exclusion(task, STAGE, reason, "brain")]}
@@ -69,20 +69,40 @@ def make_mask(task: Task) -> Rows:
     return {"brain_masks": [row]}
 
 
-def extract(t1w: Path, folder: Path) -> None:
-    """Write ``brain.nii.gz`` (0/1, on the T1w's grid) and ``volume.json`` (mL) into `folder`."""
-    import torch  # here, since it takes seconds and most stages do without
-    from deepbet.bet import BrainExtraction
+def _made(task: Task, t1w: Path) -> tuple[str, Path, str | None]:
+    """Return who drew the mask, the folder that holds it, and why a finished one was not taken, if there was one."""
+    set_aside = None
+    try:
+        found = finished_brain.find(task.cohort, task.session)
+        if found:
+            key = {
+                "t1w": hash_file(t1w), "mask": hash_file(found), "code": code_hash(finished_brain.__name__),
+            }  # fmt: skip
+            made = cached(task.cohort.cache, "finished-brain", key, lambda to: _take(found, t1w, to))
+            return finished_brain.TOOL, made, None
+    except ToolError as error:
+        set_aside = str(error).replace(f"{task.cohort.bids}/", "")
+    key = {
+        "t1w": hash_file(t1w),
+        "packages": {name: version(name) for name in PACKAGES},
+        "code": code_hash(brain_extraction.__name__),
+    }
+    made = cached(task.cohort.cache, "brain-mask", key, lambda to: extract(t1w, to))
+    return reviewed.BRAIN_TOOL, made, set_aside
 
-    torch.set_num_threads(1)
-    image = quality.load(t1w)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _, mask, _ = BrainExtraction(no_gpu=True).run(image)
-    inside = np.asarray(mask.dataobj) > 0
-    nib.save(nib.Nifti1Image(inside.astype(np.uint8), image.affine), folder / "brain.nii.gz")
-    size_ml = abs(np.linalg.det(image.affine[:3, :3])) / 1000
-    write_json(folder / "volume.json", {"brain_ml": round(float(inside.sum() * size_ml), 3)})
+
+def _take(found: Path, t1w: Path, folder: Path) -> None:
+    mask = finished_brain.read(found, t1w)
+    nib.save(mask, folder / "brain.nii.gz")
+    write_json(folder / "volume.json", {"brain_ml": round(finished_brain.volume_ml(mask), 3)})
+
+
+def source(cohort: Cohort, session: Session) -> str:
+    """Return the tool that drew a visit's brain mask, as the stage's rows say."""
+    path = cohort.results / tables.SHARDS / STAGE / session.participant_id / "brain_masks.tsv"
+    rows = tables.read(path) if path.exists() else tables.empty("brain_masks")
+    mine = rows.loc[rows["session_id"] == session.session_id, "source"]
+    return reviewed.BRAIN_TOOL if mine.empty else str(mine.iloc[0])
 
 
 def _dice_with_truth(task: Task, mask: Path) -> float | None:

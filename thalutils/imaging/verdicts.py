@@ -1,4 +1,4 @@
-"""What a reviewer saw: verdicts entered in a table beside the cohort's YAML, and obeyed."""
+"""What a reviewer saw: verdicts entered in two tables beside the cohort's YAML, by name or by code, and obeyed."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -9,17 +9,12 @@ from thalutils import tables
 from thalutils.bids import Session
 from thalutils.cohort import Cohort, shorten
 from thalutils.errors import TableError
-from thalutils.imaging import flirt, registration
+from thalutils.files import hash_file, hash_json
+from thalutils.imaging import review_table, reviewed
+from thalutils.imaging.review_table import VERDICTS
+from thalutils.imaging.reviewed import STRATEGIES, Reviewed
 
 COLUMNS = ("participant_id", "session_id", "image", "strategy", "verdict")
-VERDICTS = ("pass", "fail")
-BRAIN, BRAIN_TOOL = "brain", "deepbet"
-# FLIRT's belong to the table on any machine: a verdict stays where FSL is not installed.
-STRATEGIES = {
-    "R1": (*registration.R1_STRATEGIES, *flirt.R1_STRATEGIES),
-    "FLAIR": (registration.FLAIR_STRATEGY, flirt.FLAIR_STRATEGY),
-    BRAIN: (BRAIN_TOOL,),
-}
 
 
 def check(cohort: Cohort) -> None:
@@ -33,36 +28,51 @@ def check(cohort: Cohort) -> None:
     TableError
         Naming every line that is at fault: of an unknown verdict, image or strategy, or of nobody in the cohort.
     """
-    if cohort.kind != "scans" or not cohort.verdicts.exists():
+    if cohort.kind != "scans":
         return
-    table = _read(cohort.verdicts, cohort.verdicts.stat().st_mtime_ns)
     comes_later = cohort.simulated or cohort.settings.public is not None
     there = not comes_later or (cohort.bids / "participants.tsv").exists()
-    faults = _strangers(cohort, table) if there else []
+    if cohort.verdicts.exists():
+        table = _read(cohort.verdicts, cohort.verdicts.stat().st_mtime_ns)
+        _refuse(cohort.verdicts, _strangers(cohort, table) if there else [])
+    if review_table.entered(cohort) and there:
+        known = reviewed.by_code(cohort, left_out=True)
+        _refuse(cohort.blinded_verdicts, review_table.strangers(cohort, known))
+
+
+def _refuse(path: Path, faults: list[str]) -> None:
     if faults:
-        raise TableError(f"{cohort.verdicts}: " + "; ".join(faults) + ". Correct or remove these lines.")
+        raise TableError(f"{path}: " + "; ".join(faults) + ". Correct or remove these lines.")
 
 
 def verdict(cohort: Cohort, session: Session, image: str, strategy: str) -> str | None:
     """Return ``pass`` or ``fail`` as a reviewer entered it for one image and strategy, else ``None``.
 
-    Of several lines the last counts.
+    Of several lines of a table the last counts. What fails in one of the two tables has failed.
 
     Raises
     ------
     TableError
-        Where the table cannot be used, as :func:`check` says before a run.
+        Where a table cannot be used, as :func:`check` says before a run.
     """
+    one = Reviewed(session.participant_id, session.session_id, image, strategy)
+    found = [_by_name(cohort, one), review_table.entered(cohort).get(one.code)]
+    return "fail" if "fail" in found else next(filter(None, found), None)
+
+
+def fingerprint(cohort: Cohort) -> str:
+    """Return what changes as a verdict is entered; empty where none is."""
+    by_name = hash_file(cohort.verdicts) if cohort.verdicts.exists() else ""
+    by_code = review_table.fingerprint(cohort)
+    return hash_json([by_name, by_code]) if by_code else by_name
+
+
+def _by_name(cohort: Cohort, one: Reviewed) -> str | None:
     path = cohort.verdicts
     if not path.exists():
         return None
     table = _read(path, path.stat().st_mtime_ns)
-    mine = table[
-        (table["participant_id"] == session.participant_id)
-        & (table["session_id"] == session.session_id)
-        & (table["image"] == image)
-        & (table["strategy"] == strategy)
-    ]
+    mine = table[(table[list(one._fields)] == list(one)).all(axis=1)]
     return None if mine.empty else str(mine["verdict"].iloc[-1])
 
 

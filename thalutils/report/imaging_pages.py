@@ -18,7 +18,6 @@ from thalutils.segmenters.session import made
 from thalutils.stage import derivative, usable_scans
 
 RANGES = {"R1map": (0, 1.5), "PDmap": (50, 110), "MTsat": (0, 2.5), "R2starmap": (0, 50)}
-REVIEWED = 3
 WHOLE_HEAD_MM = 250.0
 
 
@@ -124,25 +123,9 @@ def brain_sheet(cohort: Cohort) -> HTML:
     if session is None:
         return note("No visit has a brain mask.")
     mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
-    fig = pictures.outline_sheet(_t1w(cohort, session), {"brain mask": mask}, centre_on=None)
+    fig = pictures.outline_sheet(t1w_of(cohort, session), {"brain mask": mask}, centre_on=None)
     return figures.figure(fig, caption=f"Brain mask of {session.key} on its T1w.", name="brain-mask",
                           alt="The outline of the brain mask follows the brain's surface in three planes.")  # fmt: skip
-
-
-def review(cohort: Cohort, image: str) -> list[HTML]:
-    """Return review sheets of the chosen registration of the first visits, without any metric."""
-    if not privacy.publishes():
-        return [privacy.withheld(f"The sheets to review {image} by")]
-    sheets = []
-    for session in cohort.sessions():
-        moved = derivative(cohort, session, alignment.ENDINGS[image])
-        if moved.exists() and len(sheets) < REVIEWED:
-            mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
-            fig = pictures.review_sheet(_t1w(cohort, session), nib.load(moved), mask=mask)
-            caption = f"{image} of {session.key} on its T1w, whose edges are drawn: do they lie on the edges beneath?"
-            sheets.append(figures.figure(fig, caption=caption, name=f"review-{image}-{session.key}",
-                                         alt=f"Nine slices of {image} with the outlines of the T1w on them."))  # fmt: skip
-    return sheets or [note(f"No visit has a registered {image}.")]
 
 
 def registration_plot(registration: pd.DataFrame) -> HTML:
@@ -163,7 +146,7 @@ def outlines(cohort: Cohort) -> HTML:
     if session is None:
         return note("No mask was made.")
     shown = _masks(cohort, session)
-    fig = pictures.outline_sheet(_t1w(cohort, session), shown, centre_on=next(iter(shown)))
+    fig = pictures.outline_sheet(t1w_of(cohort, session), shown, centre_on=next(iter(shown)))
     caption = f"Outlines on the T1w of {session.key}: {', '.join(shown)}."
     return figures.figure(
         fig, caption=caption, alt="Outlines of the thalamus by each tool in three planes.", name="masks"
@@ -177,7 +160,7 @@ def mask_viewer(cohort: Cohort) -> HTML:
     if session is None:
         return note("No mask was made.")
     try:
-        t1w = _t1w(cohort, session)
+        t1w = t1w_of(cohort, session)
     except TableError as error:  # masks without the stage that lists scans
         return note(str(error))
     masks = _masks(cohort, session)
@@ -225,7 +208,8 @@ def _references(cohort: Cohort, session: Session) -> dict[str, nib.Nifti1Image]:
     return found
 
 
-def _t1w(cohort: Cohort, session: Session) -> nib.Nifti1Image:
+def t1w_of(cohort: Cohort, session: Session) -> nib.Nifti1Image:
+    """Return a visit's T1w, which is usable."""
     return nib.load(usable_scans(cohort, session)["T1w"])
 
 
@@ -236,7 +220,7 @@ def brain_viewer(cohort: Cohort) -> HTML:
     if session is None:
         return note("No visit has a brain mask.")
     mask = nib.load(derivative(cohort, session, brain_mask.ENDING))
-    return viewer.viewer(_t1w(cohort, session), {"brain mask": mask}, title=f"Brain mask of {session.key}",
+    return viewer.viewer(t1w_of(cohort, session), {"brain mask": mask}, title=f"Brain mask of {session.key}",
                          margin_mm=5.0, alt=f"The T1w of {session.key} with its brain mask in three planes.")  # fmt: skip
 
 

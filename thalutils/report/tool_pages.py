@@ -91,7 +91,9 @@ def status(cohort: Cohort) -> dict[str, str]:
     seen["ANTs"] |= (
         {RUN} if any(name.startswith("ants") for name in tried) or RUN in seen["Template"] else set()
     )
-    seen["deepbet"] |= {RUN} if "deepbet" in _column(cohort, "brain_masks", "source") else set()
+    brains = set(_column(cohort, "brain_masks", "source"))
+    seen["deepbet"] |= {RUN} if "deepbet" in brains else set()
+    seen["DBSegment"] |= {READ} if "DBSegment" in brains else set()
     seen["hMRI toolbox"] |= {READ} if "hMRI" in _column(cohort, "maps", "source") else set()
     if cohort.kind == "scans":
         change = cohort.table_or_empty("brain_change")

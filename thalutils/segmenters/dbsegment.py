@@ -10,6 +10,7 @@ from thalutils import finished
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
 from thalutils.files import hash_file
+from thalutils.imaging.finished_brain import ITS_BRAINS
 from thalutils.process import run_program, tool_environment
 from thalutils.programs import time_limit_s
 from thalutils.segmenters.installed import installed_version
@@ -29,8 +30,6 @@ LEFT_LABELS, RIGHT_LABELS = (24, 26, 30), (25, 27, 31)
 # with itself; a header says the same without one.
 CONFORMED = "preprocessed_v3"
 BRAIN_FILE = "dbsegment-brain.nii.gz"
-# It leaves one beside the native labels, under their name.
-ITS_BRAINS = "*_brainmask.nii.gz"
 
 
 class DBSegment:

@@ -104,7 +104,8 @@ def _intracranial(task: Task) -> list[dict[str, Any]]:
     image = nib.load(path)
     size = tuple(float(edge) for edge in image.header.get_zooms()[:3])
     volume = masks.volume_ml(np.asarray(image.dataobj) > 0, size)
-    return [{"participant_id": task.session.participant_id, "icv_ml": volume, "source": "deepbet"}]
+    source = brain_mask.source(task.cohort, task.session)
+    return [{"participant_id": task.session.participant_id, "icv_ml": volume, "source": source}]
 
 
 def measure_overlap(task: Task) -> Rows:
