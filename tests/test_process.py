@@ -103,10 +103,8 @@ def test_a_program_that_fails_gives_its_last_words(tmp_path):
 def test_a_program_that_fails_on_a_full_disk_is_not_at_fault(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
-    with pytest.raises(
-        DiskError, match=r"(?s)logs: the disk is full\..*sh ended with code 3\. Its last words:\nno space"
-    ):
-        shell("echo no space; exit 3", tmp_path)
+    with pytest.raises(DiskError, match=r"logs: the disk is full\..*sh ended with code 3\.$"):
+        shell("echo Traceback; exit 3", tmp_path)
 
 
 def test_what_a_disk_refuses_is_no_fault_of_the_item():

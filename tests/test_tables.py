@@ -18,7 +18,7 @@ PERSON = {"participant_id": "sub-01", "sex": "F", "group": "RRMS", "site": "Base
 EDGES = {
     "origin": "read",
     "sex": "M", "group": "HC", "edss": 6.5, "participant_id": "sub-A1", "session_id": "ses-B2",
-    "steroids_since_last": 1.0, "pearson_r": -0.25,
+    "steroids_since_last": 1.0, "pearson_r": -0.25, "voxels": "mixed",
 }  # fmt: skip
 
 

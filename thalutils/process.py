@@ -96,13 +96,15 @@ def run_program(
 
 
 def _failure(what: str, log: Path) -> ThalutilsError:
-    """Return the error of a program that came to no good end; on a full disk, that is no fault of its input."""
-    told = f"{what}{_last_words(log)}"
+    """Return the error of a program that came to no good end; on a full disk, that is no fault of its input.
+
+    A full disk has cut the log too, so that its last words are not the program's.
+    """
     if shutil.disk_usage(log.parent).free < LEAST_FREE_BYTES:
         return DiskError(
-            f"{log.parent}: the disk is full. Free some space and run the same command again. {told}"
+            f"{log.parent}: the disk is full. Free some space and run the same command again. {what}"
         )
-    return ToolError(told)
+    return ToolError(f"{what}{_last_words(log)}")
 
 
 def _last_words(log: Path) -> str:

@@ -114,7 +114,7 @@ def label(people: Sequence[str]) -> str:
     >>> label(["sub-01", "sub-02"])
     'sub-01_sub-02'
     >>> label([f"sub-{number:02}" for number in range(30)])
-    'sub-00-and-29-more-27a4e1ae7d'
+    'sub-00-and-29-more-ffd56bdd7f'
     """
     whole = "_".join(people)
     if len(whole) <= LONGEST_LABEL:
