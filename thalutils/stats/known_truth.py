@@ -63,7 +63,10 @@ def _volumes(drawn: pd.DataFrame) -> dict[str, float]:
     icc = coefficients.icc(drawn["volume_ml"].to_numpy(), drawn["truth_ml"].to_numpy())["icc_a1"]
     if drawn["person"].nunique() < FEWEST:  # a bootstrap of a handful of clusters promises too much
         return found | {"icc_a1": icc}
-    low, high = _resampled(drawn, lambda some: coefficients.icc(some["volume_ml"].to_numpy(), some["truth_ml"].to_numpy())["icc_a1"])  # fmt: skip
+    volume_ml, truth_ml = (drawn[name].to_numpy() for name in ("volume_ml", "truth_ml"))
+    low, high = _resampled(
+        drawn["person"], lambda rows: coefficients.icc(volume_ml[rows], truth_ml[rows])["icc_a1"]
+    )
     return found | {"icc_a1": icc, "icc_a1_low": low, "icc_a1_high": high}
 
 
@@ -81,15 +84,15 @@ def _clustered(
     return {name: fit.params[-1], f"{name}_low": low, f"{name}_high": high}
 
 
-def _resampled(drawn: pd.DataFrame, statistic: Callable[[pd.DataFrame], float]) -> tuple[float, float]:
-    """Return the percentile interval of a statistic over resampled persons."""
+def _resampled(persons: pd.Series, statistic: Callable[[np.ndarray], float]) -> tuple[float, float]:
+    """Return the percentile interval of a statistic of rows over resampled persons."""
     rng = np.random.default_rng(SEED)
-    parts = [part for _, part in drawn.groupby("person", sort=False)]
-    found = []
-    for _ in range(RESAMPLES):
-        found.append(
-            statistic(pd.concat([parts[place] for place in rng.integers(len(parts), size=len(parts))]))
-        )
+    numbers, names = pd.factorize(persons)
+    parts = [np.flatnonzero(numbers == person) for person in range(len(names))]
+    found = [
+        statistic(np.concatenate([parts[place] for place in rng.integers(len(parts), size=len(parts))]))
+        for _ in range(RESAMPLES)
+    ]
     low, high = interval(np.array(found))
     return float(low), float(high)
 
