@@ -1,5 +1,6 @@
 """`thalutils segment`: where masks go, what is refused before anything runs, and how faults are told."""
 
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +10,7 @@ import pytest
 from nilearn.datasets import load_mni152_template
 from typer.testing import CliRunner
 
-from thalutils import cli, segment_console
+from thalutils import cli, console, segment_console
 from thalutils.errors import UsageError
 
 
@@ -150,18 +151,22 @@ def test_a_stop_keeps_the_volumes_of_what_is_done(scan, tmp_path, monkeypatch):
     assert row["scan"] == str(scan)
 
 
-def test_what_is_told_after_a_stop_is_the_commands_own(monkeypatch, capsys):
-    """It was said to go on from there, and drew every scan anew."""
-    for words, told in ((segment_console.STOPPED, "draws every scan anew"), ("", "goes on from there")):
+@pytest.mark.parametrize(
+    ("words", "told"), [(segment_console.STOPPED, "draws every scan anew"), ("", "goes on from there")]
+)
+def test_what_is_told_after_a_stop_is_the_commands_own(words, told, monkeypatch, capsys):
+    """It was said to go on from there, and drew every scan anew; then Typer ended on it without a word."""
 
-        def stopped(words=words):
-            raise KeyboardInterrupt(words)
+    def stopped():
+        raise KeyboardInterrupt(words)
 
-        monkeypatch.setattr(cli, "app", stopped)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert ended.value.code == cli.FAILED
-        assert told in capsys.readouterr().err
+    monkeypatch.setattr(console, "stages", stopped)
+    monkeypatch.setattr(sys, "argv", ["thalutils", "stages"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == cli.FAILED
+    said = capsys.readouterr().err
+    assert told in said and "Traceback" not in said
 
 
 def test_volumes_of_an_earlier_run_do_not_outlive_their_masks(tmp_path):

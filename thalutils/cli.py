@@ -5,11 +5,30 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 HELP = "Run the study of thalamic atrophy on a cohort, and build its book."
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
-app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+class Stopped(Exception):
+    """The command was interrupted; what it wants to say of that."""
+
+
+class Commands(TyperGroup):
+    """Lets an interruption through, which Typer would end on without a word."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise Stopped(str(stop)) from None
+
+
+app = typer.Typer(
+    cls=Commands, help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 CohortArgument = Annotated[str, typer.Argument(help="A cohort in cohorts/, or the path of its YAML.")]
 StageOption = Annotated[
     str | None, typer.Option("--stage", "-s", help="One stage only; see `thalutils stages`.")
@@ -208,7 +227,7 @@ def main() -> None:
 
     try:
         app()
-    except KeyboardInterrupt as stop:
+    except (KeyboardInterrupt, Stopped) as stop:
         told = str(stop) or "What was finished is kept; the same command goes on from there."
         print(f"\nStopped. {told}", file=sys.stderr)
         sys.exit(FAILED)
