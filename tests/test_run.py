@@ -379,7 +379,8 @@ def test_a_slice_leaves_the_stage_to_be_run(study):
     assert reason_stale(cohort, first, plan.parameters) == "it has not run yet."
 
 
-def test_a_killed_run_leaves_no_kernel_and_no_page(study):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_run_leaves_no_kernel_and_no_page(how, study):
     cohort, first, _ = study
     mark = cohort.root / "kernel.pid"
     code = (
@@ -388,15 +389,19 @@ def test_a_killed_run_leaves_no_kernel_and_no_page(study):
     write_notebook(cohort.root, "1-first", code)
     command = [sys.executable, "-m", "thalutils.cli", "run", "tiny", "--stage", "first"]
     program = subprocess.Popen(
-        command, cwd=cohort.root, env=os.environ | {"THALUTILS_ROOT": str(cohort.root)}
-    )
+        command, cwd=cohort.root, env=os.environ | {"THALUTILS_ROOT": str(cohort.root)}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored where tests run behind a shell
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not mark.exists() or not mark.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.2)
     kernel = int(mark.read_text())
-    program.send_signal(signal.SIGKILL)
-    program.wait()
+    program.send_signal(how)
+    _, told = program.communicate()
+    if how != signal.SIGKILL:
+        stopped = "Stopped. What was finished is kept; the same command goes on from there."
+        assert told.strip() == stopped and program.returncode == 1
     while Path(f"/proc/{kernel}").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not Path(f"/proc/{kernel}").exists()

@@ -1,5 +1,6 @@
 """Executes stage notebooks: strict parameters, atomic output, provenance, nothing run twice."""
 
+import logging
 import os
 import signal
 import threading
@@ -195,6 +196,10 @@ def _run_notebook(
     except PapermillExecutionError as error:
         target.unlink(missing_ok=True)
         return f"{error.evalue} (the page as far as it came: {failed.relative_to(cohort.root)})"
+    except KeyboardInterrupt:
+        # the cell ends by the same interruption, of which asyncio would tell at length
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise
     except DeadKernelError:
         target.unlink(missing_ok=True)
         return "its kernel died, perhaps for want of memory. Run it again with --jobs 1."
