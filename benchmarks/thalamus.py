@@ -48,10 +48,10 @@ def works() -> list[Work]:
         return np.asarray(nib.load(target).dataobj)
 
     def dice_and_memory(ours: np.ndarray, theirs: np.ndarray) -> str:
-        # only our command is a child of this process whose memory counts: SAMSEG's has its own, and is larger
         return f"{dice(ours, theirs)}; ours took {memory_gb:.1f} GB at most"
 
     command()
+    # before SAMSEG has been a child too, which takes more
     memory_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     cores = os.cpu_count() or 1
     samseg = Samseg().availability()

@@ -120,6 +120,8 @@ def test_what_is_entered_by_code_is_obeyed_and_stays(cohort):
     assert chosen(found) == {"sub-01": SECOND}
     assert found["registration"]["verdict"].fillna("").tolist() == ["fail", "pass", "", ""]
     assert masks["brain_masks"]["verdict"].fillna("").tolist() == ["", "fail"]
+    [left_out] = masks["exclusions"].query("stage == @brain_mask.STAGE")["reason"]
+    assert left_out == f"brain mask failed on visual review ({cohort.blinded_verdicts.name})."
     entered = {code: verdict for code, verdict in table(cohort)[1:] if verdict}
     assert entered == {failed.code: "fail", seen.code: "pass", mask.code: "fail"}
     assert (cohort.review / f"{mask.code}.jpg").exists()  # it can be looked at again

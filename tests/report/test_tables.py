@@ -105,6 +105,16 @@ def test_whole_numbers_with_gaps_keep_no_decimals():
     assert column(html, 0)[0][2] == "34"
 
 
+def dom_of(page):
+    """Return a page as the browser has it once its scripts have run."""
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    profile = f"--user-data-dir={page.with_name('profile')}"
+    found = subprocess.run(
+        [*command, profile, page.as_uri()], capture_output=True, text=True, timeout=60, check=True
+    )
+    return found.stdout
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_a_click_sorts_numbers_by_value_and_leaves_the_missing_last(tmp_path):
     page = tmp_path / "page.html"
@@ -113,14 +123,7 @@ def test_a_click_sorts_numbers_by_value_and_leaves_the_missing_last(tmp_path):
         f"<script>{SCRIPT.read_text()}</script>"
         "<script>document.querySelectorAll('thead button')[1].click()</script>"
     )
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    dom = subprocess.run(
-        [*command, f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
+    dom = dom_of(page)
     assert [cell[2] for cell in column(dom, 1)] == ["−9.5", "14.1", "–"]
     assert Cells(dom).rows[0][1][1]["aria-sort"] == "ascending"
 
@@ -142,14 +145,7 @@ def test_a_table_of_prose_sorts_by_its_numbers_and_can_be_saved_as_it_was_writte
         f"<!doctype html><meta charset='utf-8'><body>{PROSE}<script>{SCRIPT.read_text()}</script>"
         "<script>document.querySelectorAll('thead button')[1].click()</script>"
     )
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    dom = subprocess.run(
-        [*command, f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
+    dom = dom_of(page)
     order = re.findall(r"White|Thalamus|Cortex|Air|Bone", dom.partition("<script")[0])
     assert order[:5] == ["Bone", "Cortex", "Thalamus", "White", "Air"]
     saved = re.findall(r'download="([^"]+)" href="data:text/tab-separated-values;charset=utf-8,([^"]+)"', dom)

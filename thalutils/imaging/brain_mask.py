@@ -62,7 +62,8 @@ def make_mask(task: Task) -> Rows:
         reason = f"brain mask of {volume:.0f} mL, outside {SMALLEST_ML:.0f} to {LARGEST_ML:.0f} mL. Look at the T1w."
         return {"brain_masks": [row], "exclusions": [exclusion(task, STAGE, reason, "brain")]}
     if seen == "fail":
-        reason = f"brain mask failed on visual review ({task.cohort.verdicts.name})."
+        where = verdicts.failed_in(task.cohort, task.session, reviewed.BRAIN, source)
+        reason = f"brain mask failed on visual review ({where})."
         return {"brain_masks": [row], "exclusions": [exclusion(task, STAGE, reason, "brain")]}
     task.keep(made, {"brain.nii.gz": ENDING})
     row["dice_truth"] = _dice_with_truth(task, target)

@@ -60,6 +60,12 @@ def verdict(cohort: Cohort, session: Session, image: str, strategy: str) -> str 
     return "fail" if "fail" in found else next(filter(None, found), None)
 
 
+def failed_in(cohort: Cohort, session: Session, image: str, strategy: str) -> str:
+    """Return the name of the table in which a reviewer failed a result."""
+    one = Reviewed(session.participant_id, session.session_id, image, strategy)
+    return (cohort.verdicts if _by_name(cohort, one) == "fail" else cohort.blinded_verdicts).name
+
+
 def fingerprint(cohort: Cohort) -> str:
     """Return what changes as a verdict is entered; empty where none is."""
     by_name = hash_file(cohort.verdicts) if cohort.verdicts.exists() else ""

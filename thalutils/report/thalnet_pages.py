@@ -156,8 +156,9 @@ def targets(table: pd.DataFrame) -> HTML:
 
 def recovery(table: pd.DataFrame) -> HTML:
     """Tabulate how much of a known change is measured."""
+    digits = dict.fromkeys(table.columns.drop(["n", "n_rescans"]), 2)
     caption = "Known loss between two simulated visits (0 to 5 %, newly positioned, new noise and shading) and what ThalNet measures of it."
-    return tables.show(table, caption=caption, name="thalnet-recovery", digits=2, public=True)
+    return tables.show(table, caption=caption, name="thalnet-recovery", digits=digits, public=True)
 
 
 def volumes(found: pd.DataFrame) -> HTML:

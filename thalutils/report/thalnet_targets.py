@@ -6,6 +6,7 @@ from math import inf
 import pandas as pd
 
 from thalutils.report.words import MINUS, interval
+from thalutils.training import real_scans
 
 COLUMNS = ("heads", "target", "asked", "worst", "in", "reached")
 YES, NO, UNKNOWN = "yes", "no", "not known"
@@ -66,7 +67,7 @@ TARGETS = (
 
 # On real scans there is no truth. SAMSEG's full preset is a second opinion.
 WHOLE, PATIENTS, THICK = "MNI152 and Colin27", "patients with MS, 1 mm", "patient with MS, thick slices"
-ON_REAL = {WHOLE: ("MNI152", "Colin27"), PATIENTS: ("MS 07", "MS 26"), THICK: ("MS 01",)}
+ON_REAL = {WHOLE: ("MNI152", "Colin27"), PATIENTS: ("MS 07", "MS 26"), THICK: real_scans.THICK}
 ON_T1, ON_FLAIR, SECOND = "ThalNet-T1", "ThalNet-FLAIR", "SAMSEG-T1"
 REAL_TARGETS = {
     WHOLE: (

@@ -66,6 +66,7 @@ def run(folder: Path) -> Path:
     ToolError
         Where a scan or a tool's mask could not be had, with the reason: what is kept should be whole.
     """
+    kept.commit()  # what the checkout is now is what is computed with, whatever it is at the end
     heads = sorted(HEADS, key=lambda head: head.name in THICK)
     whole = sum(head.name not in THICK for head in heads)
     found = real_heads.study(folder / "cache", PRESET, whole, heads)

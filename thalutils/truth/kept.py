@@ -6,6 +6,7 @@ import platform
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -46,6 +47,7 @@ def collect(
     ToolError
         Where a case could not be done, with the reason.
     """
+    commit()  # what the checkout is now is what is computed with, whatever it is at the end
     outcomes = parallel_map(
         kept, wanted, describe=lambda case: f"{case.anatomy} {case.number}", label=label, memory_gb=memory_gb
     )
@@ -85,8 +87,9 @@ def sign(table: Path, made_with: str) -> Path:
     return target
 
 
+@lru_cache(maxsize=1)
 def commit() -> str:
-    """Return the checkout's commit, and whether files differ from it."""
+    """Return the checkout's commit, and whether files differ from it, as this process first asked."""
     git = ["git", "-C", project_root()]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "git.log"
