@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from stage_notebooks import write_notebook
 
 from thalutils import console, run, stages, tables
 from thalutils.cohort import Cohort
@@ -40,20 +41,6 @@ from thalutils import tables
 from thalutils.cohort import Cohort
 tables.write_numbers(Cohort.load(cohort).results, "1-first", {"bias.ml": 1.0})
 """
-PARAMETERS = 'cohort: str = "tiny"  # a cohort\nparticipants: str = "all"  # who\nnumber: int = 1  # any\n'
-
-
-def write_notebook(root: Path, name: str, code: str) -> None:
-    cells = [
-        nbformat.v4.new_markdown_cell(f"# {name}"),
-        nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell(code),
-    ]
-    for place, cell in enumerate(cells):
-        cell["id"] = f"{name}-{place}"
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-    nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -21,6 +22,7 @@ from thalutils import run as runner
 from thalutils import stages as stage_list
 from thalutils import tables
 from thalutils.cohort import Cohort, shorten
+from thalutils.course import Course
 from thalutils.errors import TableError, UsageError
 from thalutils.files import project_root, read_json
 from thalutils.imaging import verdicts
@@ -184,15 +186,16 @@ def run(
     if not whole and only and "participants" not in stage_list.parameters(cohort.root, only):
         raise UsageError(f"{only.name} is of nobody in the cohort: leave --participants out.")
     people = None if whole else participants
-    results = []
-    with _bars() as bars:
+    with _bars() as bars, Course(cohort, _Watcher(cohort, people, bars)) as course:
         for one, parameters in settled:
             if people and not only and not one.slices:
-                why = "works on everyone at once; left for a run over all, or name it with --stage."
-                results.append(runner.Result(one, "unchanged", why))
-                continue
-            results.append(_run_one(cohort, one, parameters, people, force, results, bars))
-    return _summary(cohort, results, participants)
+                course.leave(
+                    one, "works on everyone at once; left for a run over all, or name it with --stage."
+                )
+            else:
+                course.take(one, parameters, people=people, force=force)
+        results = course.results()
+    return _summary(cohort, results)
 
 
 def _has_people(cohort: Cohort) -> bool:
@@ -202,39 +205,34 @@ def _has_people(cohort: Cohort) -> bool:
     return bool(cohort.settings.clinical) or (cohort.bids / "participants.tsv").exists()
 
 
-def _run_one(
-    cohort: Cohort, stage: Stage, parameters: dict[str, Any], people: str | None, force: bool,
-    results: list[runner.Result], bars: Progress,
-) -> runner.Result:  # fmt: skip
-    broken = {one.stage.name for one in results if one.state in ("failed", "skipped")}
-    if broken & set(stage.after):
-        return runner.Result(stage, "skipped", f"it reads {', '.join(sorted(broken & set(stage.after)))}.")
-    reason = "asked for by name" if people else reason_stale(cohort, stage, parameters)
-    if not reason and not force:
-        return runner.Result(stage, "unchanged", "its results stand.")
-    bar = bars.add_task(stage.name, total=None, what=reason or "")
+class _Watcher:
+    """Shows a course: a bar for every stage that goes on, a line for every one that ended."""
 
-    def tell(found: list) -> None:
-        label, done, total, what = found
-        bars.update(
-            bar, completed=done, total=total or None, what=f"{label} {what}" if label != stage.name else what
-        )
+    def __init__(self, cohort: Cohort, people: str | None, bars: Progress) -> None:
+        self.cohort, self.people, self.bars = cohort, people, bars
+        self.bar_of: dict[str, TaskID] = {}
 
-    if people:
-        result = runner.execute_slice(cohort, stage, parameters, people, tell=tell)
-    else:
-        result = runner.execute(cohort, stage, parameters, tell=tell)
-    mark = "[green]done[/]" if result.state == "done" else "[red]failed[/]"
-    bars.remove_task(bar)
-    bars.console.print(f"{mark} {stage.name} ({result.seconds:.0f} s)")
-    if people and result.state == "done" and not stage.slices:
-        page, tables_of = runner.slice_path(cohort, stage, people), Subset(cohort, people).results
-        where = f"{page.relative_to(cohort.root)}, tables in {tables_of.relative_to(cohort.root)}"
-        bars.console.print(f"  of these people alone: {where}", markup=False)
-    return result
+    def began(self, stage: Stage, why: str) -> None:
+        self.bar_of[stage.name] = self.bars.add_task(stage.name, total=None, what=why)
+
+    def moved(self, stage: Stage, how_far: list) -> None:
+        label, done, total, what = how_far
+        what = f"{label} {what}" if label != stage.name else what
+        self.bars.update(self.bar_of[stage.name], completed=done, total=total or None, what=what)
+
+    def ended(self, result: runner.Result) -> None:
+        stage = result.stage
+        mark = "[green]done[/]" if result.state == "done" else "[red]failed[/]"
+        self.bars.remove_task(self.bar_of.pop(stage.name))
+        self.bars.console.print(f"{mark} {stage.name} ({result.seconds:.0f} s)")
+        if self.people and result.state == "done" and not stage.slices:
+            page = runner.slice_path(self.cohort, stage, self.people)
+            made = Subset(self.cohort, self.people).results
+            where = f"{page.relative_to(self.cohort.root)}, tables in {made.relative_to(self.cohort.root)}"
+            self.bars.console.print(f"  of these people alone: {where}", markup=False)
 
 
-def _summary(cohort: Cohort, results: list[runner.Result], participants: str) -> int:
+def _summary(cohort: Cohort, results: list[runner.Result]) -> int:
     counts = {
         state: [one for one in results if one.state == state]
         for state in ("done", "unchanged", "failed", "skipped")

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -14,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,6 @@ TAIL_LINES = 12
 FAILED_LOGS = "failed"
 MADE = "_made.json"
 TOOLS_VARIABLE = "THALUTILS_TOOLS"
-POLL_S = 0.5
 LEAST_FREE_BYTES = 1_000_000
 KILLED = "its process was killed twice, the second time alone: perhaps it needs more memory than there is"
 PROGRESS_VARIABLE = "THALUTILS_PROGRESS"
@@ -160,7 +158,7 @@ def parallel_map(
         """Work on some items; return those whose process was killed."""
         killed = []
         # One process is a pool too: its worker watches this process and ends its programs with it.
-        with ProcessPoolExecutor(jobs, get_context("spawn"), _watch_parent, (os.getpid(),)) as pool:
+        with ProcessPoolExecutor(jobs, get_context("spawn"), watch_parent) as pool:
             futures = {pool.submit(_attempt, function, items[place]): place for place in places}
             for future in as_completed(futures):
                 place = futures[future]
@@ -191,15 +189,16 @@ def _attempt(function: Callable[..., Any], item: Any) -> Outcome:
         return Outcome(item, error=traceback.format_exc(), failed=True)
 
 
-def _watch_parent(parent: int) -> None:
-    """End this worker when the process that started it has gone."""
+def watch_parent() -> None:
+    """End this process, which multiprocessing started, when the one that asked for it has gone."""
+    parent = parent_process()
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL_S)
+        parent.join()
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def job_count(memory_gb: float = 0.0) -> int:

@@ -181,7 +181,7 @@ def _run_notebook(
     failed = target.parent / "failed" / target.name
     failed.unlink(missing_ok=True)
     try:
-        with atomic_path(target) as draft, _environment(cohort), _progress(cohort, tell):
+        with atomic_path(target) as draft, _environment(cohort), stoppable(), _progress(cohort, tell):
             try:
                 papermill.execute_notebook(
                     str(stage_list.notebook_path(cohort.root, stage)), str(draft), parameters=parameters,
@@ -226,11 +226,8 @@ def _undeclared_numbers(cohort: Cohort, stage: Stage) -> str | None:
 
 
 @contextmanager
-def _environment(cohort: Cohort):
-    """Give kernels this interpreter's own Jupyter and the study's root, and end them on SIGTERM."""
-    wanted = {"JUPYTER_PREFER_ENV_PATH": "1", "THALUTILS_ROOT": str(cohort.root), "PYTHONHASHSEED": "0"}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+def stoppable():
+    """Take SIGTERM as a keyboard's stop."""
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -242,6 +239,17 @@ def _environment(cohort: Cohort):
     finally:
         if main:
             signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _environment(cohort: Cohort):
+    """Give kernels this interpreter's own Jupyter and the study's root."""
+    wanted = {"JUPYTER_PREFER_ENV_PATH": "1", "THALUTILS_ROOT": str(cohort.root), "PYTHONHASHSEED": "0"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 

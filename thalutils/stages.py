@@ -30,6 +30,7 @@ class Stage(BaseModel):
     needs: Literal["scans", "tables", "twin"] | None = None
     after: tuple[str, ...] = ()
     slices: bool = False
+    spreads: bool = False
     tables: tuple[str, ...] = ()
     shards: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
