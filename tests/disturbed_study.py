@@ -67,8 +67,8 @@ def measure(task):
 FIRST = """
 from thalutils import stage
 from thalutils.cohort import Cohort
-from thalutils.imaging import quality
-stage.run(Cohort.load(cohort), stage.ACQUISITION, participants, quality.inspect, makes=["scans"])
+from thalutils.imaging import inspection
+stage.run(Cohort.load(cohort), stage.ACQUISITION, participants, inspection.inspect, makes=["scans"])
 """
 SECOND = """
 import work

@@ -9,7 +9,7 @@ import pytest
 from thalutils import stage
 from thalutils.cohort import Cohort
 from thalutils.files import write_json
-from thalutils.imaging import brain_mask, quality, registration
+from thalutils.imaging import brain_mask, inspection, registration
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def matching_heads(make_dataset, in_process, monkeypatch) -> Callable[..., Cohor
 
     def make(**settings: object) -> Cohort:
         found = make_dataset(**({"visits": ["ses-01"], "scans": ("anat/T1w", "anat/FLAIR")} | settings))
-        stage.run(found, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
+        stage.run(found, stage.ACQUISITION, "all", inspection.inspect, makes=["scans"])
         return found
 
     return make

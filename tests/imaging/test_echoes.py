@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thalutils import stage
-from thalutils.imaging import maps, quality
+from thalutils.imaging import inspection, maps
 from thalutils.simulate.sequences import flash
 
 TR_S, FLIPS = 0.025, {"PDw": 6.0, "T1w": 21.0, "MTw": 6.0}
@@ -62,7 +62,7 @@ def make(make_dataset, in_process):
 
 def run(cohort):
     """Return who has maps, and why the others have none."""
-    stage.run(cohort, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
+    stage.run(cohort, stage.ACQUISITION, "all", inspection.inspect, makes=["scans"])
     found = maps.run(cohort, "all", OPTIONS)
     reasons = found["exclusions"].query("stage == @maps.STAGE")
     mapped = {path.name.split("_")[0] for path in cohort.derivatives.rglob("*_R1map.nii.gz")}

@@ -8,7 +8,7 @@ import pytest
 
 from thalutils import stage
 from thalutils.errors import ImageError
-from thalutils.imaging import alignment, maps, quality
+from thalutils.imaging import alignment, inspection, maps
 
 T1_S = 1.25
 
@@ -21,7 +21,7 @@ def save_map(cohort, values, name="T1map", visit="ses-01"):
 
 
 def run(cohort):
-    stage.run(cohort, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
+    stage.run(cohort, stage.ACQUISITION, "all", inspection.inspect, makes=["scans"])
     options = {"form": "tangent", "weighting": "wls", "unring": False}
     found = stage.run(
         cohort, maps.STAGE, "all", maps.make_maps, makes=["map_accuracy", "maps"], options=options

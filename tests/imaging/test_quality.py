@@ -10,7 +10,7 @@ import pytest
 
 from thalutils import stage, tables
 from thalutils.errors import ImageError
-from thalutils.imaging import quality
+from thalutils.imaging import inspection, quality
 
 HEADER_BYTES = 348
 
@@ -206,7 +206,7 @@ def test_inspect_lists_every_scan_and_goes_on_past_faults(make_dataset, head_fil
     )
     flair = cohort.bids / "sub-01" / "ses-01" / "anat" / "sub-01_ses-01_FLAIR.nii.gz"
     flair.write_bytes(head_file.read_bytes()[:500])
-    rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
+    rows = inspection.inspect(stage.Task(cohort, cohort.sessions()[0]))
     stem = "sub-01/ses-01"
     assert [(row["image"], row["file"], row["usable"]) for row in rows["scans"]] == [
         ("T1w", f"{stem}/anat/sub-01_ses-01_T1w.nii.gz", True),
@@ -227,13 +227,13 @@ def test_inspect_lists_every_scan_and_goes_on_past_faults(make_dataset, head_fil
 
 def test_inspect_says_where_a_visit_has_no_t1w(make_dataset):
     cohort = make_dataset(people=("sub-01",), visits=("ses-01",), scans=("anat/FLAIR",))
-    rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
+    rows = inspection.inspect(stage.Task(cohort, cohort.sessions()[0]))
     assert [row["image"] for row in rows["scans"]] == ["FLAIR"]
     (left_out,) = rows["exclusions"]
     assert left_out["reason"].startswith("sub-01_ses-01 has no T1w in ")
     shutil.rmtree(cohort.bids / "sub-01" / "ses-01")
     (cohort.bids / "sub-01" / "ses-01").mkdir()
-    rows = quality.inspect(stage.Task(cohort, cohort.sessions()[0]))
+    rows = inspection.inspect(stage.Task(cohort, cohort.sessions()[0]))
     assert rows["scans"] == []
     assert len(rows["exclusions"]) == 1
 
@@ -259,7 +259,7 @@ def test_inspect_says_which_folder_cannot_be_read(make_dataset, monkeypatch, nam
     monkeypatch.setattr(
         Path, "glob", lambda self, pattern: () if shut in (self, *self.parents) else glob(self, pattern)
     )
-    rows = quality.inspect(stage.Task(cohort, visit))
+    rows = inspection.inspect(stage.Task(cohort, visit))
     assert [row["image"] for row in rows["scans"]] == images
     (left_out,) = rows["exclusions"]
     where = shut.relative_to(cohort.bids)

@@ -9,7 +9,7 @@ from scipy.optimize import least_squares
 
 from thalutils import stage
 from thalutils.errors import ImageError
-from thalutils.imaging import alignment, maps, quality, vfa
+from thalutils.imaging import alignment, inspection, maps, vfa
 from thalutils.simulate.sequences import flash
 
 TR_S = 0.015
@@ -103,7 +103,7 @@ def cohort(make_dataset, in_process):
 
 
 def run(cohort):
-    stage.run(cohort, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
+    stage.run(cohort, stage.ACQUISITION, "all", inspection.inspect, makes=["scans"])
     options = {"form": "tangent", "weighting": "wls", "unring": False}
     return stage.run(
         cohort, maps.STAGE, "all", maps.make_maps, makes=["map_accuracy", "maps"], options=options

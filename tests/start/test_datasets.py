@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from thalutils import cli, stage
 from thalutils.cohort import Cohort
-from thalutils.imaging import alignment, maps, quality
+from thalutils.imaging import alignment, inspection, maps
 from thalutils.simulate import sequences
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,7 +102,7 @@ def questions(text: str) -> list[str]:
 
 
 def first_stages(cohort: Cohort):
-    inspected = stage.run(cohort, stage.ACQUISITION, "all", quality.inspect, makes=["scans"])
+    inspected = stage.run(cohort, stage.ACQUISITION, "all", inspection.inspect, makes=["scans"])
     options = {"form": "tangent", "weighting": "wls", "unring": False}
     mapped = stage.run(
         cohort, maps.STAGE, "all", maps.make_maps, makes=["map_accuracy", "maps"], options=options

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
 from nibabel.affines import apply_affine
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
@@ -206,6 +205,8 @@ def staple(masks: Sequence[ArrayLike]) -> Mask:
     ----------
     Warfield et al. 2004, IEEE Trans Med Imaging 23:903.
     """
+    import SimpleITK as sitk  # here, since it is slow to import and few who use masks need it
+
     arrays = as_masks(_numbered(masks))
     box = bounding_box(arrays)
     if not any(m[box].any() for m in arrays):

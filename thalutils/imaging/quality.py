@@ -8,7 +8,6 @@ import numpy as np
 from nibabel.openers import ImageOpener
 
 from thalutils.errors import ImageError
-from thalutils.stage import Rows, Task, exclusion
 
 SMALLEST_MM, LARGEST_MM = 0.2, 6.0
 SMALLEST_EXTENT_MM, LARGEST_EXTENT_MM = 60.0, 500.0
@@ -141,36 +140,3 @@ def check_values(data: np.ndarray, name: str) -> None:
 
 def _by(values: np.ndarray) -> str:
     return " x ".join(f"{value:.3g}" for value in values)
-
-
-def inspect(task: Task) -> Rows:
-    """Check every scan of a visit; list it in ``scans`` and, where it is not fit, in ``exclusions``."""
-    found = task.session.scans()
-    rows: Rows = {"scans": [], "exclusions": []}
-    closed = task.session.unreadable()
-    for folder, why in closed.items():
-        reason = f"the folder {folder.relative_to(task.cohort.bids)} cannot be read ({why}). Change its permissions."
-        rows["exclusions"].append(exclusion(task, "2-4-acquisition", reason))
-    if "T1w" not in found and not {task.session.folder, task.session.folder / "anat"} & set(closed):
-        where = task.session.folder.relative_to(task.cohort.bids)
-        reason = f"{task.session.key} has no T1w in {where}/anat. Every stage starts from it."
-        rows["exclusions"].append(exclusion(task, "2-4-acquisition", reason))
-    for name, path in found.items():
-        shape, size, usable = None, None, True
-        try:
-            image = load(path, holes=name == READY_MAP)
-            shape = "x".join(map(str, image.shape))
-            size = "x".join(f"{float(edge):.3g}" for edge in image.header.get_zooms()[:3])
-        except ImageError as error:
-            usable = False
-            rows["exclusions"].append(exclusion(task, "2-4-acquisition", str(error), name))
-        rows["scans"].append(
-            task.row(
-                image=name,
-                file=str(path.relative_to(task.cohort.bids)),
-                shape=shape,
-                voxel_mm=size,
-                usable=usable,
-            )
-        )
-    return rows

@@ -15,7 +15,7 @@ from thalutils.errors import ToolError
 from thalutils.files import read_json, write_json
 from thalutils.imaging import masks
 
-LEFT, RIGHT = 10, 49
+LEFT, RIGHT = masks.LEFT, masks.RIGHT
 # Stands for a contrast where a tool draws one mask from all contrasts of a visit at once.
 JOINT = "joint"
 LABELS_FILE = "thalamus.nii.gz"

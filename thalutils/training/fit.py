@@ -255,7 +255,7 @@ def _begin_as(model: torch.nn.Module, part: str, folder: Path) -> str:
     wanted = model.state_dict()
     for name, value in state.items():
         wanted[name] = value.float().expand(wanted[name].shape) / (wanted[name].numel() / value.numel())
-    model.load_state_dict(network.own(wanted), strict=False)
+    model.load_state_dict(wanted)
     # of the weights and not of their file, in which the facts beside them may stand in any order
     return hash_bytes(b"".join(name.encode() + state[name].numpy().tobytes() for name in sorted(state)))
 
@@ -290,7 +290,7 @@ def _code() -> str:
 
 def _write(plan: Plan, folder: Path, averaged: dict, centres: np.ndarray, log: list) -> Path:
     """Write the averaged weights at half precision with what must be known of them, and their checksum."""
-    halves = {name: value.half().contiguous() for name, value in network.own(averaged).items()}
+    halves = {name: value.half().contiguous() for name, value in averaged.items()}
     facts = {
         "version": f"{plan.part}-{plan.seed}-{plan.steps}x{plan.batch}",
         "plan": json.dumps(asdict(plan)),

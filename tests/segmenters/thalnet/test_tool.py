@@ -8,7 +8,7 @@ from thalutils.files import hash_json, read_json
 from thalutils.segmenters.thalnet import tool, weight_files
 
 
-@pytest.mark.parametrize("package", ["monai", "numpy", "scipy", "torch"])
+@pytest.mark.parametrize("package", ["numpy", "scipy", "torch"])
 def test_another_version_of_a_package_draws_anew(monkeypatch, package):
     before = tool.ThalNet().options("fast")
     assert before["weights"] == read_json(weight_files.FOLDER / weight_files.CHECKSUMS)

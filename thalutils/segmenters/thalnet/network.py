@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from thalutils.errors import ToolError
 from thalutils.segmenters.thalnet import weight_files
+from thalutils.segmenters.thalnet.unet import UNet
 
 # What the coarse network tells apart, by FreeSurfer's labels. Their centres say where a head is and how it
 # is turned; the numbers of classes are their places here, from 1.
@@ -68,33 +69,11 @@ class Networks:
     version: str
 
 
-def unet(filters: tuple[int, ...], classes: int, channels: int = 1) -> torch.nn.Module:
-    """Return an untrained U-Net: MONAI's ``DynUNet`` with instance normalisation, halving at each level."""
-    from monai.networks.nets import DynUNet
-
-    levels = len(filters)
-    return DynUNet(
-        spatial_dims=3,
-        in_channels=channels,
-        out_channels=classes,
-        kernel_size=[3] * levels,
-        strides=[1] + [2] * (levels - 1),
-        upsample_kernel_size=[2] * (levels - 1),
-        filters=filters,
-        norm_name=("INSTANCE", {"affine": True}),
-    )
-
-
-def own(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return a network's state without the second names that ``DynUNet`` has for its layers."""
-    return {name: value for name, value in state.items() if not name.startswith("skip_layers.")}
-
-
 def untrained(part: str) -> torch.nn.Module:
     """Return a network before its training: ``locate``, ``joint``, or one that draws from one image."""
     if part == "locate":
-        return unet(LOCATE_FILTERS, len(STRUCTURES) + 1)
-    return unet(DRAW_FILTERS, 3, len(JOINT) if part == "joint" else 1)
+        return UNet(LOCATE_FILTERS, len(STRUCTURES) + 1)
+    return UNet(DRAW_FILTERS, 3, len(JOINT) if part == "joint" else 1)
 
 
 def load(folder: Path = weight_files.FOLDER) -> Networks:
@@ -115,11 +94,11 @@ def load(folder: Path = weight_files.FOLDER) -> Networks:
     for part in weight_files.PARTS:
         state = load_file(folder / f"{part}.safetensors")
         network = untrained(part)
-        if set(state) != set(own(network.state_dict())):
+        if set(state) != set(network.state_dict()):
             raise ToolError(
                 f"{folder / part}.safetensors: the weights are those of another version of ThalNet."
             )
-        network.load_state_dict({name: value.float() for name, value in state.items()}, strict=False)
+        network.load_state_dict({name: value.float() for name, value in state.items()})
         networks[part] = network.eval()
     centres = np.array(json.loads(known["locate"]["centres_mm"]))
     return Networks(**networks, centres_mm=centres, version=weight_files.version(folder, known))

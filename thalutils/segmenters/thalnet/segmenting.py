@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from thalutils.errors import ImageError, ToolError
 from thalutils.imaging import masks, quality
-from thalutils.segmenters.protocol import LEFT, RIGHT
+from thalutils.imaging.masks import LEFT, RIGHT
 from thalutils.segmenters.thalnet import pose
 from thalutils.segmenters.thalnet.network import (
     BOX_MM,

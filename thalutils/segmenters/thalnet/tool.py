@@ -12,7 +12,7 @@ from thalutils.segmenters.protocol import JOINT, WARNINGS_FILE, Availability, wr
 from thalutils.segmenters.thalnet import weight_files
 
 # Packages whose numbers are in the weights and in the masks.
-PACKAGES = ("monai", "numpy", "scipy", "torch")
+PACKAGES = ("numpy", "scipy", "torch")
 
 
 class ThalNet:
