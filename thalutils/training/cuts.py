@@ -1,7 +1,8 @@
 """From which probability on a voxel is thalamus: set where volumes of the watched person have no bias.
 
-Cross entropy is least where probabilities are right voxel by voxel; a mask of all that is more likely thalamus than not
-is smaller than the thalamus all the same, since at a rounded surface more than half of what is doubtful lies outside.
+Cross entropy is least where probabilities are right voxel by voxel. A mask of all that is more likely thalamus than not is smaller
+than the thalamus all the same: the less sure the border, the more the probabilities are those of a blurred body, and of a rounded
+body that is blurred the half lies within its surface.
 ``python -m thalutils.training.cuts FOLDER`` measures it on heads of the person who was watched and took no part in the fit,
 and leaves ``thalnet_cuts.tsv``. Those kept out for the test take no part in it either.
 """

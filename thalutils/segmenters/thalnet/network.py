@@ -42,6 +42,8 @@ BOX_MM = 1.0
 DRAW_FILTERS = (16, 32, 64, 128)
 # What the joint network takes beside each other, in this order; one that is not there is all zero.
 JOINT = ("T1", "FLAIR", "R1")
+# From which probability on a voxel is thalamus, left or right: :mod:`thalutils.training.cuts` says how it was set.
+CUT = {"draw": 0.46, "joint": 0.43}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from thalutils.segmenters.thalnet import pose
 from thalutils.segmenters.thalnet.network import (
     BOX_MM,
     BOX_SHAPE,
+    CUT,
     HEAD_SHAPE,
     JOINT,
     LOCATE_MM,
@@ -37,6 +38,7 @@ LEAST_ML = 1.0
 FEWEST_STRUCTURES = 6
 WORST_FIT_MM = 14.0
 SIDE_ML = (1.5, 12.5)
+LIKELY = 0.5
 # Below the first there is no mask, below the second it is to be looked at: thick slices of real patients had a
 # certainty of 0.85 at least and agreed with their mirror image by 0.94; a head cut off within the thalami 0.83 and 0.87.
 LEAST_CERTAINTY, GOOD_CERTAINTY = 0.78, 0.84
@@ -62,7 +64,7 @@ class Thalami:
     left_ml, right_ml : float
         Volumes of the mask.
     certainty : float
-        Mean probability of the class that was chosen, within the mask; 0 to 1.
+        Mean probability of the side that was chosen, where the mask is more likely thalamus than not; 0 to 1.
     flip_dice : float
         Dice between what the network draws in the box and in its mirror image.
     warnings : tuple of str
@@ -128,7 +130,7 @@ def segment(
     with torch.inference_mode():
         to_frame = find(data, image.affine, networks)
         boxed = in_box(data, image.affine, to_frame)
-        return _judged(*draw(boxed, networks.draw), to_frame, image)
+        return _judged(*draw(boxed, networks.draw), CUT["draw"], to_frame, image)
 
 
 def segment_together(
@@ -165,7 +167,7 @@ def segment_together(
         boxed = {name: in_box(values, image.affine, to_frame) for name, (image, values) in loaded.items()}
         absent = torch.zeros((1, *BOX_SHAPE))
         channels = torch.cat([boxed.get(contrast, absent) for contrast in JOINT])
-        return _judged(*draw(channels, networks.joint), to_frame, first, _uncovered(boxed))
+        return _judged(*draw(channels, networks.joint), CUT["joint"], to_frame, first, _uncovered(boxed))
 
 
 def read(
@@ -214,12 +216,13 @@ def _uncovered(boxed: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
 def _judged(
     shares: torch.Tensor,
     flip_dice: float,
+    cut: float,
     to_frame: np.ndarray,
     image: nib.spatialimages.SpatialImage,
     uncovered: tuple[str, ...] = (),
 ) -> Thalami:
     """Bring what was drawn in the box onto the scan, and judge it."""
-    labels, certainty, probability = _onto_scan(shares, np.linalg.inv(to_frame), image)
+    labels, certainty, probability = _onto_scan(shares, cut, np.linalg.inv(to_frame), image)
     left, right = masks.sides_ml(labels, image.affine)
     for side, volume in (("left", left), ("right", right)):
         if not SIDE_ML[0] <= volume <= SIDE_ML[1]:
@@ -342,7 +345,7 @@ def draw(boxed: torch.Tensor, network: torch.nn.Module) -> tuple[torch.Tensor, f
 
 
 def _onto_scan(
-    shares: torch.Tensor, from_frame: np.ndarray, image: nib.spatialimages.SpatialImage
+    shares: torch.Tensor, cut: float, from_frame: np.ndarray, image: nib.spatialimages.SpatialImage
 ) -> tuple[np.ndarray, float, np.ndarray]:
     """Bring probabilities from the box to the scan's voxels, and decide; return labels, certainty and probability."""
     box = from_frame @ pose.box_affine(BOX_SHAPE, BOX_MM)
@@ -356,7 +359,8 @@ def _onto_scan(
     part = image.affine.copy()
     part[:3, 3] = apply_affine(image.affine, low)
     there = onto_grid(shares, box, tuple((high - low).tolist()), part).numpy()
-    inside = there.sum(0) >= 0.5
+    either = there.sum(0)
+    inside = either >= cut
     side = np.where(there[0] >= there[1], LEFT, RIGHT)
     drawn = np.zeros(inside.shape, dtype=np.uint8)
     for label in (LEFT, RIGHT):
@@ -367,8 +371,8 @@ def _onto_scan(
     place = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     labels[place] = drawn
     probability = np.zeros(image.shape, dtype=np.float32)
-    probability[place] = np.clip(there.sum(0), 0, 1)
-    kept = drawn > 0
+    probability[place] = np.clip(either, 0, 1)
+    kept = (drawn > 0) & (either >= LIKELY)
     return labels, float(there.max(0)[kept].mean()) if kept.any() else 0.0, probability
 
 
