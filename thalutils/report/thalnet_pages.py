@@ -14,7 +14,7 @@ from thalutils.segmenters.protocol import JOINT
 from thalutils.segmenters.thalnet import network, weight_files
 from thalutils.segmenters.thalnet.tool import ThalNet
 from thalutils.stats import known_truth
-from thalutils.training import borders, evaluation, fit, label_maps, real_scans
+from thalutils.training import borders, cuts, evaluation, fit, label_maps, real_scans
 from thalutils.truth import kept
 from thalutils.truth.scans import PHANTOM
 
@@ -91,6 +91,22 @@ def curves() -> HTML:
         caption=caption,
         alt="Loss falls and Dice rises over the steps.",
         name="thalnet-curves",
+        public=True,
+    )
+
+
+def cut() -> HTML:
+    """Draw how the cut of the probabilities was set."""
+    drawn = kept.read(cuts.DATA)
+    caption = (
+        f"Bias of volume and Dice, means over contrasts and {drawn['number'].nunique()} heads of person {label_maps.WATCHED[0]}, who takes no "
+        "part in the fit and none in the tests below, by the probability from which on a voxel counts as thalamus."
+    )
+    return figures.figure(
+        thalnet_plots.cuts(cuts.biases(drawn), network.CUT),
+        caption=caption,
+        alt="Volumes fall as the probability that is asked for rises; the Dice is highest about where they have no bias.",
+        name="thalnet-cuts",
         public=True,
     )
 

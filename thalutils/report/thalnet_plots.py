@@ -34,6 +34,27 @@ def curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
     return fig
 
 
+def cuts(means: pd.DataFrame, chosen: Mapping[str, float]) -> Figure:
+    """Draw the bias of volume and the Dice by the probability from which on a voxel is thalamus, for each network."""
+    fig, grid = panel_grid(1, 2, 3.6)
+    named = {"draw": "ThalNet-T1", "joint": "ThalNet-joint"}
+    ups = (("bias_percent", "bias of volume (%)"), ("dice", "Dice with the truth"))
+    for ax, (column, words) in zip(shown_panels(grid, 2), ups, strict=True):
+        for part, method in named.items():
+            mine = means[means["network"] == part]
+            ax.plot(mine["cut"], mine[column], color=colour(method), marker=marker(method), label=part)
+            ax.axvline(
+                chosen[part],
+                color=colour(method),
+                linestyle="--",
+                label=f"{part}: {chosen[part]:.2f} is taken",
+            )
+        ax.set(xlabel="thalamus from this probability on", ylabel=words)
+    grid[0, 0].axhline(0, color="0.6")
+    fig.legend(*grid[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return fig
+
+
 def volumes(frame: pd.DataFrame) -> Figure:
     """Draw measured on true volume, a panel for each set of heads; contrasts by colour and marker."""
 
