@@ -195,6 +195,11 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "skull_points": number(
                 "Points that fixed the head's size; 0 is a rigid registration", "count", 0
             ),
+            "movement_error_mm": number(
+                "Median over the brain of how far the registration of the two visits is off, where that is known",
+                "mm",
+                0,
+            ),
             "truth_percent": number("True change of brain volume, where it is known", "%"),
         },
         ["participant_id", "engine"],

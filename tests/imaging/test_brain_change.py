@@ -13,9 +13,14 @@ from thalutils.imaging.brain_change import Engine
 from thalutils.stage import Task, derivative
 
 
+MOVED = np.eye(4)
+MOVED[:3, 3] = 3.0, 0.0, 0.0
+
+
 def measured(pair, folder):
     nib.save(nib.Nifti1Image(np.zeros((2, 2, 2), np.float32), np.eye(4)), folder / brain_change.MOTION_FILE)
-    return {"engine": "mine, rigid", "pbvc_percent": -0.5, "skull_points": 0}
+    found = {"engine": "mine, rigid", "pbvc_percent": -0.5, "skull_points": 0}
+    return found | {brain_change.MOVEMENT: MOVED.tolist()}
 
 
 def failing(pair, folder):
@@ -70,6 +75,25 @@ def test_the_truth_stands_beside_in_percent_of_the_first_visit(cohort):
     [checked] = brain_change.measure(last_visit(cohort))["brain_change_checks"]
     assert checked["truth_percent"] == pytest.approx(-0.8)
     assert (checked["session_i"], checked["session_j"]) == ("ses-01", "ses-02")
+
+
+def test_the_registration_is_held_against_the_true_movement_over_the_brain(cohort):
+    """Here the head turned about z by what moves a voxel 10 mm off the axis by 0.1 mm, beside the movement that was found."""
+    truth = MOVED.copy()
+    turn = 0.01
+    truth[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    task = last_visit(cohort)
+    place = cohort.bids / "derivatives/truth/sub-01/ses-02/anat"
+    place.mkdir(parents=True)
+    brain = np.zeros((30, 30, 30), np.uint8)
+    brain[10, 0, :] = 1
+    mask = derivative(cohort, cohort.sessions("sub-01")[0], "desc-brain_mask.nii.gz")
+    nib.save(nib.Nifti1Image(brain, np.eye(4)), mask)
+    [checked] = brain_change.measure(task)["brain_change_checks"]
+    assert checked["movement_error_mm"] is None
+    np.savetxt(place / "sub-01_ses-02_from-ses01T1w_to-T1w_xfm.txt", truth)
+    [checked] = brain_change.measure(task)["brain_change_checks"]
+    assert checked["movement_error_mm"] == pytest.approx(0.1, rel=1e-3)
 
 
 def test_a_result_is_kept_until_a_scan_or_mask_changes(cohort, monkeypatch):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+import numpy as np
+from nibabel.affines import apply_affine
 
 from thalutils.bids import Session
 from thalutils.cohort import Cohort
@@ -20,6 +22,10 @@ from thalutils.stage import Rows, Task, derivative, exclusion, need, usable_scan
 STAGE = "2-6-4-brain-change"
 MOTION_ENDING = "desc-edgemotion_map.nii.gz"
 MOTION_FILE, FOUND_FILE = "edge-motion.nii.gz", "found.json"
+# What an engine tells beside what the table has: the registration that it rests on, 4x4, from scan to scan.
+MOVEMENT = "movement"
+# Of so many voxels of the brain one is asked how far its registration is off.
+EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ class Engine:
     ----------
     name : str
     measure : callable
-        Takes a :class:`Pair` and an empty folder, returns ``engine``, ``pbvc_percent`` and what else of
-        ``brain_change_checks`` it knows.
+        Takes a :class:`Pair` and an empty folder, returns ``engine``, ``pbvc_percent``, :data:`MOVEMENT` and what
+        else of ``brain_change_checks`` it knows.
     version : callable
         What its result depends on besides the pair; ``None`` where it cannot run on this machine.
     """
@@ -72,6 +78,7 @@ def _by_edges(pair: Pair, folder: Path) -> dict[str, Any]:
         "calibration": (found.forward.calibration + found.backward.calibration) / 2,
         "found_share": min(found.forward.found, found.backward.found),
         "skull_points": found.pair.skull_points,
+        MOVEMENT: pair.registered.transform.tolist(),
     }
 
 
@@ -83,6 +90,7 @@ def _by_jacobian(pair: Pair, folder: Path) -> dict[str, Any]:
         "forward_percent": found.forward_percent,
         "backward_percent": found.backward_percent,
         "skull_points": pair.registered.skull_points,
+        MOVEMENT: pair.registered.transform.tolist(),
     }
 
 
@@ -129,11 +137,12 @@ def measure(task: Task) -> Rows:
             continue
         if (folder / MOTION_FILE).exists():
             task.keep(folder, {MOTION_FILE: MOTION_ENDING})
+        error = {"movement_error_mm": _movement_error_mm(task.cohort, visits, found.pop(MOVEMENT), pair)}
         person = {"participant_id": task.session.participant_id}
         change = {"engine": found["engine"], "pbvc_percent": found["pbvc_percent"]}
         rows["brain_change"].append(person | change)
         visited = {"session_i": first.session_id, "session_j": task.session.session_id}
-        rows["brain_change_checks"].append(person | visited | found | {"truth_percent": truth})
+        rows["brain_change_checks"].append(person | visited | found | error | {"truth_percent": truth})
     return rows
 
 
@@ -167,7 +176,7 @@ def _t1w(cohort: Cohort, visit: Session) -> Path:
 
 def _kept(cohort: Cohort, engine: Engine, version: Any, pair: Pair) -> tuple[dict[str, Any], Path]:
     key = {
-        "engine": [engine.name, version],
+        "engine": [engine.name, version, MOVEMENT],
         "scans": [hash_file(path) for path in pair.scans],
         "masks": [hash_file(path) for path in pair.masks],
     }
@@ -190,3 +199,20 @@ def true_percent(cohort: Cohort, first: Session, last: Session) -> float | None:
         known = read_json(place / f"{visit.key}_volumes.json") or {}
         volumes.append(known.get("brain_ml"))
     return None if None in volumes else 100 * (volumes[1] / volumes[0] - 1)
+
+
+def _movement_error_mm(
+    cohort: Cohort, visits: tuple[Session, Session], movement: list[list[float]], pair: Pair
+) -> float | None:
+    """Return by how much the registration of a pair is off at the brain's voxels, the median, where that is known."""
+    folder = cohort.settings.references.get("truth")
+    first, last = visits
+    if folder is None:
+        return None
+    place = cohort.bids / folder / last.participant_id / last.session_id / "anat"
+    known = place / f"{last.key}_from-{first.session_id.replace('-', '')}T1w_to-T1w_xfm.txt"
+    if not known.exists():
+        return None
+    mask = nib.load(pair.masks[0])
+    points = apply_affine(mask.affine, np.argwhere(np.asarray(mask.dataobj) > 0)[::EVERY])
+    return registration.displacement_error_mm(np.array(movement), np.loadtxt(known), points).median_mm

@@ -22,7 +22,13 @@ NOTHING = "No one has two visits whose brain volume could be compared."
 NO_MAP = "There is no map of edge motion."
 # Edges that moved by less are left out of the view, so that what stands out is more than scatter.
 MOVED_MM = 0.3
-UNITS = {"pbvc_percent": "%", "forward_percent": "%", "backward_percent": "%", "truth_percent": "%"}
+UNITS = {
+    "pbvc_percent": "%",
+    "forward_percent": "%",
+    "backward_percent": "%",
+    "movement_error_mm": "mm",
+    "truth_percent": "%",
+}
 
 
 def changes(checks: pd.DataFrame) -> HTML:
@@ -32,7 +38,8 @@ def changes(checks: pd.DataFrame) -> HTML:
     caption = (
         "Change of brain volume from the first to the last visit, by engine; what each direction gives alone; for the "
         "edges their calibration, the share of them that was found again and how many points of skull fixed the "
-        "head's size; and the truth where it is known."
+        "head's size; and, where they are known, how far the registration of the two visits is off (median over the brain) and "
+        "the true change."
     )
     return tables.show(checks, caption=caption, name="brain-change", units=UNITS)
 
