@@ -12,7 +12,6 @@ from thalutils.imaging import brain_change
 from thalutils.imaging.brain_change import Engine
 from thalutils.stage import Task, derivative
 
-
 MOVED = np.eye(4)
 MOVED[:3, 3] = 3.0, 0.0, 0.0
 
