@@ -27,7 +27,7 @@ def test_it_gives_what_monai_gives_from_the_same_weights(filters, classes, chann
 
 
 def test_its_first_weights_are_spread_as_those_of_monai():
-    ours, peer = UNet((8, 16), 2), DynUNet(3, 1, 2, [3, 3], [1, 2], [2], filters=(8, 16))
+    ours, peer = UNet((8, 16, 32), 2), DynUNet(3, 1, 2, [3] * 3, [1, 2, 2], [2, 2], filters=(8, 16, 32))
     spread = peer.state_dict()
     for name, weight in ours.named_parameters():
         if weight.ndim == 5 and weight.numel() > 1000:

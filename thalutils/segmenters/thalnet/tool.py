@@ -34,7 +34,7 @@ class ThalNet:
         """Return the weights' checksums, and the code and packages that apply them."""
         return {
             "weights": read_json(weight_files.FOLDER / weight_files.CHECKSUMS),
-            "code": code_hash("thalutils.segmenters.thalnet.segmenting"),
+            "code": code_hash("thalutils.segmenters.thalnet.tool"),
             "packages": packages(),
         }
 
