@@ -19,6 +19,7 @@ SPANS = {
     "samseg_all": (-1, inf),
     "samseg_t1": (-1, inf),
     "samseg_scans": (-1, inf),
+    "real_visits": (-1, inf),
     "paper_tools": (-1, inf),
     "freesurfer": (-1, inf),
 }

@@ -186,7 +186,7 @@ def run(
     if not whole and only and "participants" not in stage_list.parameters(cohort.root, only):
         raise UsageError(f"{only.name} is of nobody in the cohort: leave --participants out.")
     people = None if whole else participants
-    with _bars() as bars, Course(cohort, _Watcher(cohort, people, bars)) as course:
+    with runner.stoppable(), _bars() as bars, Course(cohort, _Watcher(cohort, people, bars)) as course:
         for one, parameters in settled:
             if people and not only and not one.slices:
                 course.leave(

@@ -12,7 +12,7 @@ from thalutils import run as runner
 from thalutils.cohort import Cohort
 from thalutils.errors import ThalutilsError
 from thalutils.process import job_count, watch_parent
-from thalutils.run import Result, stoppable
+from thalutils.run import Result
 from thalutils.stages import Stage
 from thalutils.staleness import reason_stale
 
@@ -134,9 +134,7 @@ class Course:
 
     def _hear(self) -> None:
         """Wait until a stage moves or ends."""
-        with stoppable():
-            heard = wait([*self._work])
-        for ours in heard:
+        for ours in wait([*self._work]):
             stage, process = self._work[ours]
             try:
                 said = ours.recv()

@@ -26,6 +26,7 @@ def heads(found: Found) -> HTML:
     for head in HEADS:
         one = ready.get((head.name, head.visit))
         here = "no" if one is None else "T1w and FLAIR" if one.flair else "T1w"
+        here = here if head in found.asked else "left out by real_visits"
         row = {"head": head.name, "visit": head.visit, "what it is": head.words, "here": here}
         rows.append(row | {"lesions_ml": lesions_ml(one.lesions) if one and one.lesions else float("nan")})
     return tables.show(

@@ -96,11 +96,26 @@ class Found:
     masks : dict of (name, visit) to dict of method to Path
     absent : list of str
         A sentence for each head or mask that could not be had.
+    asked : tuple of Head
+        The heads that were asked for.
     """
 
     prepared: list[Prepared]
     masks: dict[tuple[str, str], dict[str, Path]]
     absent: list[str]
+    asked: tuple[Head, ...] = HEADS
+
+
+def first(number: int) -> tuple[Head, ...]:
+    """Return the first heads, each visit counted as one; all for -1.
+
+    Examples
+    --------
+    >>> [head.name for head in first(2)], len(first(-1)) == len(HEADS)
+    (['MNI152', 'MS 07'], True)
+    """
+    choices.check({"real_visits": number}, "real-heads")
+    return HEADS if number < 0 else HEADS[:number]
 
 
 def study(cache: Path, preset: str, samseg_scans: int, heads: Iterable[Head] = HEADS) -> Found:
@@ -122,7 +137,8 @@ def study(cache: Path, preset: str, samseg_scans: int, heads: Iterable[Head] = H
         Where there is no such preset.
     """
     choices.check({"preset": preset, "samseg_scans": samseg_scans}, "real-heads")
-    items = [(cache, head) for head in heads]
+    asked = tuple(heads)
+    items = [(cache, head) for head in asked]
     ready = parallel_map(prepare, items, describe=lambda item: item[1].name, label="real heads")
     absent = _absent(ready, lambda item: f"{item[1].name}, visit {item[1].visit}")
     prepared = [outcome.value for outcome in ready if outcome.value]
@@ -150,7 +166,7 @@ def study(cache: Path, preset: str, samseg_scans: int, heads: Iterable[Head] = H
         if outcome.value:
             head = outcome.item.prepared.head
             drawn.setdefault((head.name, head.visit), {})[outcome.item.method] = outcome.value
-    return Found(prepared, drawn, absent)
+    return Found(prepared, drawn, absent, asked)
 
 
 def _absent(outcomes: list[Outcome], name: Callable[[Any], str]) -> list[str]:

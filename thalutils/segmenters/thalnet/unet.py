@@ -1,8 +1,8 @@
 """A U-Net in plain torch.
 
 It is nnU-Net's plain one, as MONAI's ``DynUNet`` builds it, layer by layer and with the same names: it gives the same
-values from the same weights. Without MONAI, of which one network alone cannot be imported, a scan's mask is there
-sooner by a quarter.
+values from the same weights. It is here since one network of MONAI cannot be imported alone, and a command that draws one
+scan would wait for the import of the whole.
 """
 
 import torch
