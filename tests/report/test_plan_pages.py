@@ -56,6 +56,7 @@ def test_what_is_not_measured_is_said(tmp_path):
     for show in (plan_pages.by_stage, plan_pages.whole_study, plan_pages.planning, plan_pages.ways):
         assert plan_pages.NOTHING in show(nothing).data
     assert performance_pages.NO_FAULTS in performance_pages.faults(tmp_path).data
+    assert performance_pages.NO_BOOKS in performance_pages.books(tmp_path).data
 
 
 def test_faults_are_counted(tmp_path):
@@ -68,3 +69,27 @@ def test_faults_are_counted(tmp_path):
     pd.DataFrame(rows).to_csv(tmp_path / performance_pages.FAULTS, sep="\t", index=False, na_rep="n/a")
     shown = performance_pages.faults(tmp_path).data
     assert "25 of 26 faults were survived" in shown and "5 of 6" in shown and "<b>" not in shown
+
+
+def test_a_book_says_how_long_each_turn_took(tmp_path):
+    (tmp_path / "benchmarks").mkdir()
+    row = {
+        "cohorts": "mini",
+        "stages": 26,
+        "site_s": 30.2,
+        "machine": "m, 1 thread each",
+        "commit": "c",
+        "date": "2026-01-01",
+    }
+    rows = [
+        {"turn": "from nothing", "ran": 26, "run_s": 700.4} | row,
+        {"turn": "again", "ran": 0, "run_s": 3.6} | row,
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / performance_pages.BOOKS, sep="\t", index=False)
+    shown = performance_pages.books(tmp_path).data
+    assert (
+        "26 of 26" in shown
+        and "0 of 26" in shown
+        and "700" in shown
+        and "Machine: m (commit c, 2026-01-01)" in shown
+    )

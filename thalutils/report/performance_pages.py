@@ -12,9 +12,10 @@ from thalutils.report import figures, tables
 from thalutils.report.embed import note
 from thalutils.report.panels import name_rows, panel_grid, rows_height
 
-RESULTS, FAULTS = Path("benchmarks") / "results.tsv", Path("benchmarks") / "faults.tsv"
+RESULTS, FAULTS, BOOKS = (Path("benchmarks") / name for name in ("results.tsv", "faults.tsv", "books.tsv"))
 NOTHING = "No timings are kept with this checkout; `make bench` makes them."
 NO_FAULTS = "No record of the bench of faults is kept with this checkout."
+NO_BOOKS = "Nobody has timed the whole book for this checkout."
 
 
 def read(root: Path) -> pd.DataFrame:
@@ -38,6 +39,25 @@ def faults(root: Path) -> HTML:
         f"(commit {found['commit'].iloc[-1]}). Machine: {found['machine'].iloc[-1]}."
     )
     return tables.show(shown, caption=caption, name="faults", public=True)
+
+
+def books(root: Path) -> HTML:
+    """Tabulate how long the whole book takes from nothing, again, and with one notebook changed."""
+    path = root / BOOKS
+    if not path.exists():
+        return note(NO_BOOKS)
+    found = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
+    shown = found[["cohorts", "turn", "run_s", "site_s"]].rename(
+        columns={"run_s": "stages (s)", "site_s": "site (s)"}
+    )
+    shown.insert(2, "stages run", found["ran"].astype(str) + " of " + found["stages"].astype(str))
+    caption = (
+        f"The whole book in a fresh clone, packages installed. Machine: {found['machine'].iloc[-1].partition(', 1 thread')[0]} "
+        f"(commit {found['commit'].iloc[-1]}, {found['date'].iloc[-1]})."
+    )
+    return tables.show(
+        shown, caption=caption, name="books", digits={"stages (s)": 0, "site (s)": 0}, public=True
+    )
 
 
 def timings(found: pd.DataFrame) -> HTML:
