@@ -57,7 +57,7 @@ TARGETS = (
     Target("heads of each person", "persons", "n_each", 15, digits=0),
     Target("median Dice", "accuracy", "dice", 0.93, digits=3),
     Target("lowest Dice", "accuracy", "dice_lowest", 0.88, digits=3),
-    Target("bias of volume (%)", "accuracy", "bias_percent", -3, 3, 1),
+    Target("bias of volume (%)", "accuracy", "bias_percent", -3, 3),
     Target("slope of volume", "accuracy", "slope", 0.9, 1.1),
     Target("ICC(A,1) of volume", "accuracy", "icc_a1", 0.95, digits=3),
     Target("pairs of visits", "recovery", "n", 60, digits=0),
