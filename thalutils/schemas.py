@@ -178,6 +178,7 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             **interval("unchanged_percent", "Mean measured change where there is none", "%"),
             "unchanged_sd_percent": number("Standard deviation of the change where there is none", "%", 0),
             "directions_percent": number("Largest difference of forward and backward", "%", 0),
+            "directions_small_percent": number("The same, of pairs that changed by 1 % at most", "%", 0),
         },
         ["heads", "engine"],
     ),

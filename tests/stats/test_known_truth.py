@@ -190,6 +190,14 @@ def test_brain_change_that_is_seen_in_part_has_that_slope_and_its_bias_without_c
     assert row["directions_percent"] == pytest.approx(0.06)
 
 
+def test_directions_of_brain_change_are_compared_apart_where_little_changed():
+    frame = brain_pairs(1.0, 0.0, 0.0)
+    large = frame["true_percent"] < -1
+    frame.loc[large, "forward_percent"] += 0.2
+    [row] = known_truth.brain_change(frame).to_dict("records")
+    assert (row["directions_percent"], row["directions_small_percent"]) == pytest.approx((0.26, 0.06))
+
+
 def test_scatter_of_brain_change_is_the_noise_and_few_pairs_have_no_slope():
     frame = brain_pairs(1.0, 0.0, 0.1, n=600)
     [row] = known_truth.brain_change(frame).to_dict("records")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from thalutils.report.directions import ABSENT, brain_change_pairs
-from thalutils.report.scorecard import FEWEST, LEVEL
+from thalutils.report.estimates import FEWEST, LEVEL
 from thalutils.report.suppression import LEAST
 from thalutils.schemas import SCHEMAS
 from thalutils.stats.recovery import FARTHER

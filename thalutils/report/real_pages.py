@@ -79,7 +79,9 @@ def numbers(volumes: pd.DataFrame) -> dict[str, float | int | None]:
 def absent(found: Found) -> HTML:
     """Say which heads could not be had, and how to get them."""
     if not found.absent:
-        return note("Every head could be had, and every tool that was started drew its mask.")
+        return note(
+            "Every head that was asked for could be had, and every tool that was started drew its mask."
+        )
     lines = "".join(f"<li>{escape(line)}</li>" for line in found.absent)
     return HTML(
         f"<p>Not here:</p><ul>{lines}</ul><p>What is put under <code>THALUTILS_DATA</code> is taken by the next run; after the "

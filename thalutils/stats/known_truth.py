@@ -16,6 +16,8 @@ RESAMPLES, SEED = 2000, 31
 FEWEST = 10
 # Volumes are counted on a grid, so that a loss of nothing is one of a few thousandths of a percent.
 UNCHANGED_PERCENT = 0.05
+# As much as a year takes from nearly everybody.
+SMALL_PERCENT = 1.0
 
 
 def accuracy(frame: pd.DataFrame) -> pd.DataFrame:
@@ -146,7 +148,8 @@ def brain_change(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The table ``brain_change_accuracy``. Slope, with Student's t interval, and the standard deviation about the
+        The table ``brain_change_accuracy``. Where much changed both directions differ by the method itself: they stand apart
+        from pairs with small changes. Slope, with Student's t interval, and the standard deviation about the
         line are left out where there are fewer than ten pairs; those of unchanged brains where there are
         fewer than three.
     """
@@ -162,7 +165,9 @@ def brain_change(frame: pd.DataFrame) -> pd.DataFrame:
         if len(still) > 2:
             row |= _clustered(still, np.ones((len(still), 1)), pairs[: len(still)], "unchanged_percent")
             row["unchanged_sd_percent"] = still.std()
-        row["directions_percent"] = (mine["forward_percent"] - mine["backward_percent"]).abs().max()
+        apart = (mine["forward_percent"] - mine["backward_percent"]).abs()
+        row["directions_percent"] = apart.max()
+        row["directions_small_percent"] = apart[mine["true_percent"].abs() <= SMALL_PERCENT].max()
         rows.append(row)
     columns = list(SCHEMAS["brain_change_accuracy"].columns)
     return tables.check("brain_change_accuracy", pd.DataFrame(rows).reindex(columns=columns))
