@@ -47,8 +47,8 @@ def test_where_all_is_reached_all_is_said_to_be(accuracy, recovery):
     [
         ("median Dice", "dice", 0.929, "0.929"),
         ("lowest Dice", "dice_lowest", 0.879, "0.879"),
-        ("bias of volume (%)", "bias_percent", -3.1, "−3.1 [0.4, 1.6]"),
-        ("bias of volume (%)", "bias_percent", 3.1, "3.1 [0.4, 1.6]"),
+        ("bias of volume (%)", "bias_percent", -3.1, "−3.10 [0.40, 1.60]"),
+        ("bias of volume (%)", "bias_percent", 3.1, "3.10 [0.40, 1.60]"),
         ("slope of volume", "slope", 0.89, "0.89"),
         ("slope of volume", "slope", 1.11, "1.11"),
         ("ICC(A,1) of volume", "icc_a1", 0.94, "0.940"),
