@@ -14,7 +14,7 @@ from thalutils.segmenters.protocol import JOINT
 from thalutils.segmenters.thalnet import network, weight_files
 from thalutils.segmenters.thalnet.tool import ThalNet
 from thalutils.stats import known_truth
-from thalutils.training import borders, cuts, evaluation, fit, label_maps, real_scans
+from thalutils.training import borders, conventions, cuts, evaluation, fit, label_maps, real_scans
 from thalutils.truth import kept
 from thalutils.truth.scans import PHANTOM
 
@@ -210,6 +210,17 @@ def real_table(table: pd.DataFrame) -> HTML:
     digits = {"dice": 3, "volume_ml": 1, "other_ml": 1}
     units = {"volume_ml": "mL", "other_ml": "mL"}
     return tables.show(own, caption=caption, name="thalnet-real", digits=digits, units=units, public=True)
+
+
+def conventions_table() -> HTML:
+    """Tabulate the thalami's share of the brain in the label maps, and as SAMSEG and ThalNet draw them on real scans."""
+    found = conventions.shares(kept.read(conventions.DATA))
+    caption = (
+        "Thalami in percent of the brain's tissue (no fluid): in the label maps, and on real scans of 1 mm as SAMSEG (full preset) and ThalNet "
+        "draw them, both beside the brain that SAMSEG draws."
+    )
+    units = dict.fromkeys(("mean_percent", "lowest_percent", "highest_percent"), "%")
+    return tables.show(found, caption=caption, name="thalnet-conventions", digits=2, units=units, public=True)
 
 
 def real_targets(table: pd.DataFrame) -> HTML:
