@@ -39,7 +39,7 @@ def test_each_tool_has_its_own_thalami_beside_the_brain_that_samseg_drew(tmp_pat
 
 
 def test_fluid_skull_and_vessels_are_no_brain():
-    assert conventions.sizes_ml(np.array([4, 24, 30, 165, 258, 0]), (10, 10, 10)) == {
+    assert conventions.sizes_ml(np.array([[[4, 24, 30, 165, 258, 0]]]), (10, 10, 10)) == {
         "thalamus_ml": 0.0,
         "brain_ml": 0.0,
     }

@@ -35,7 +35,7 @@ def sizes_ml(labels: np.ndarray, voxel_mm: tuple[float, ...]) -> dict[str, float
 
     Examples
     --------
-    >>> sizes_ml(np.array([10, 49, 2, 3, 4, 0]), (10, 10, 10))
+    >>> sizes_ml(np.array([[[10, 49, 2, 3, 4, 0]]]), (10, 10, 10))
     {'thalamus_ml': 2.0, 'brain_ml': 4.0}
     """
     parts = {"thalamus_ml": (LEFT, RIGHT), "brain_ml": BRAIN}
