@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from thalutils import cli, console, segment_console
 from thalutils.errors import UsageError
+from thalutils.segmenters.thalnet import network
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_masks_volumes_and_pictures_are_written_and_a_fault_stops_nobody(scan, t
     assert (out / "head_T1w_thalamus.png").stat().st_size > 10_000
     chance = nib.load(out / "head_T1w_probability.nii.gz")
     assert chance.get_data_dtype() == np.float32 and np.allclose(chance.affine, mask.affine)
-    assert ((chance.get_fdata() >= 0.5) != (np.asarray(mask.dataobj) > 0)).sum() < 20
+    assert ((chance.get_fdata() >= network.CUT["draw"]) != (np.asarray(mask.dataobj) > 0)).sum() < 20
     assert not (out / "broken_thalamus.nii.gz").exists()
 
 
