@@ -33,7 +33,7 @@ def test_every_kept_file_is_counted_by_a_stage(by_stage):
         ("2-6-4-brain-change", {"brain_change_truth.tsv", "brain_change_truth.json"}),
         ("thalnet-model", {"thalnet_draw_log.tsv", "thalnet_evaluation.tsv", "thalnet_borders.tsv", "checksums.json"}),
         ("twin-model", {"coverage.tsv", "coverage.json"}),
-        ("performance", {"results.tsv", "faults.tsv"}),
+        ("performance", {"results.tsv", "faults.tsv", "books.tsv"}),
         ("plan", {"planning.tsv", "workflow.tsv"}),
         ("real-heads", {"open_ms.blobs.tsv"}),
     ],
