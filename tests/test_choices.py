@@ -22,6 +22,7 @@ WRONG = [
     ("2-6-2-segmentation", "samseg_all", -2, "-1 or more, not -2"),
     ("3-4-cross-sectional", "family", "outcomes", "analysis, outcome, method or none, not 'outcomes'"),
     ("real-heads", "preset", "", "fast or full, not ''"),
+    ("real-heads", "real_visits", -2, "-1 or more, not -2"),
     ("2-6-2-segmentation", "envelopes", "FIRST, Tempate", "of FreeSurfer, .* or .*, not 'Tempate'"),
     ("2-6-2-segmentation", "envelopes", "", "of FreeSurfer, .* or .*, not ''"),
     ("3-4-cross-sectional", "exclude_methods", "FreeSurfr", "of FreeSurfer, FIRST, .*, not 'FreeSurfr'"),

@@ -41,6 +41,12 @@ def test_lesions_stand_in_the_list_and_on_the_flair(found):
     assert "ThalNet-FLAIR" in sheet.data and "lesions as raters drew them" in sheet.data
 
 
+def test_a_head_that_was_not_asked_for_is_told_from_one_that_could_not_be_had(found):
+    assert "left out by real_visits" not in real_pages.heads(found).data
+    few = Found(found.prepared, found.masks, [], real_heads.first(2))
+    assert real_pages.heads(few).data.count("left out by real_visits") == len(HEADS) - 2
+
+
 def test_without_a_patient_the_page_says_so(found):
     [said] = real_pages.diseased(Found([], {}, []))
     assert "No patient" in said.data

@@ -1,7 +1,7 @@
 """How large a thalamus is beside its brain: in the label maps that ThalNet learned from, and as tools draw it on real scans.
 
 Two tools may draw thalami of other sizes because one of them errs, or since those who taught them drew another border. The thalamus's share
-of the brain's tissue tells the two apart in part: it varies between people much less than the thalamus.
+of the brain's tissue tells the two apart in part: between the people of the label maps it varies half as much as the thalamus does.
 ``python -m thalutils.training.conventions FOLDER`` computes it and leaves ``thalnet_conventions.tsv``; with the folder of
 :mod:`thalutils.training.real_scans` SAMSEG does not run again.
 """
@@ -85,13 +85,12 @@ def run(folder: Path) -> Path:
     found = real_heads.study(folder / "cache", real_scans.PRESET, len(heads), heads)
     if found.absent:
         raise ToolError("\n".join(found.absent))
-    table, target = (
-        pd.DataFrame([of_raters(name) for name in label_maps.EVERYONE] + of_tools(found)),
-        folder / DATA,
-    )
+    table = pd.DataFrame([of_raters(name) for name in label_maps.EVERYONE] + of_tools(found))
+    target = folder / DATA
     with atomic_path(target) as draft:
         table.to_csv(draft, sep="\t", index=False, float_format="%.5g", lineterminator="\n")
-    return kept.sign(target, "python -m thalutils.training.conventions FOLDER").with_suffix(".tsv")
+    kept.sign(target, "python -m thalutils.training.conventions FOLDER")
+    return target
 
 
 def shares(table: pd.DataFrame) -> pd.DataFrame:
